@@ -1,0 +1,106 @@
+"""Tables about networks and their answers."""
+
+from painlens.tables.schema import Column, Schema
+
+HISTORY = Schema(
+    "history",
+    "one epoch of a training",
+    ("epoch",),
+    {
+        "epoch": Column("integer", "from 1"),
+        "learning_rate": Column("real", "at the end of the epoch"),
+        "train_loss": Column("real", "mean loss over the epoch's augmented faces"),
+        "train_accuracy": Column("real", "share of right answers on them"),
+        "validation_loss": Column("real", "mean loss on the validation faces; missing without any"),
+        "validation_accuracy": Column("real", "share of right answers on them"),
+        "validation_macro_f1": Column("real", "mean F1 over the classes"),
+        "seconds": Column("real", "time of the epoch"),
+    },
+)
+
+PREDICTIONS = Schema(
+    "predictions",
+    "the answer of one network to one test face",
+    ("model", "replicate", "database", "frame_id"),
+    {
+        "model": Column("text", "database that the network was trained on"),
+        "replicate": Column("text", "seed=0 ..., half=0a ..."),
+        "database": Column("text", "database of the face"),
+        "frame_id": Column("text", "as in frames"),
+        "participant": Column("text", "the person"),
+        "label": Column("text", "true class"),
+        "predicted": Column("text", "class with the largest logit"),
+        "logit:": Column("class", "logit of the class; one column per class"),
+    },
+)
+
+TWINS = Schema(
+    "twins",
+    "the answers of one network to a counterfactual pair: one face without and with a concept",
+    ("model", "replicate", "database", "pair"),
+    {
+        "model": Column("text", "database that the network was trained on"),
+        "replicate": Column("text", "seed=0 ..., half=0a ..."),
+        "database": Column("text", "database that the pair was rendered for"),
+        "pair": Column("text", "name of the pair"),
+        "participant": Column("text", "the rendered person"),
+        "concept": Column("text", "the concept that was toggled"),
+        "score_without": Column("real", "log-odds of the target class without the concept"),
+        "score_with": Column("real", "log-odds of the target class with it"),
+        "probability_without": Column("real", "probability of the target class without the concept"),
+        "probability_with": Column("real", "probability of the target class with it"),
+    },
+)
+
+METRICS = Schema(
+    "metrics",
+    "one measure of one model on the test faces of one database",
+    ("model", "replicate", "database", "measure"),
+    {
+        "model": Column("text", "database that the network was trained on; majority for the baseline"),
+        "replicate": Column("text", "seed=0 ..., or mean: the mean over seeds"),
+        "database": Column("text", "database of the faces"),
+        "measure": Column(
+            "text",
+            "precision:<class>, recall:<class>, f1:<class>, *:macro, accuracy, balanced-accuracy, auroc",
+        ),
+        "value": Column("real", "0..1"),
+        "low": Column("real", "lower end of the interval over test participants (bootstrap); missing for single seeds"),
+        "high": Column("real", "upper end"),
+        "faces": Column("integer", "number of test faces"),
+        "participants": Column("integer", "number of test participants"),
+    },
+)
+
+PREVALENCE = Schema(
+    "prevalence",
+    "how often one concept is present among the test faces of one label and database",
+    ("concept", "database", "label"),
+    {
+        "concept": Column("text", "name in the study"),
+        "database": Column("text", "database of the faces"),
+        "label": Column("text", "class of the faces"),
+        "faces": Column("integer", "labelled faces"),
+        "present": Column("integer", "of these, with the concept"),
+        "rate": Column("real", "their share, 0..1"),
+        "low": Column("real", "lower end of the interval over participants"),
+        "high": Column("real", "upper end"),
+    },
+)
+
+ERRORS = Schema(
+    "errors",
+    "how often one model errs on faces with and without one concept",
+    ("model", "concept", "database", "label", "present"),
+    {
+        "model": Column("text", "database that the networks were trained on"),
+        "concept": Column("text", "name in the study"),
+        "database": Column("text", "database of the faces"),
+        "label": Column("text", "class of the faces"),
+        "present": Column("flag", "faces with (true) or without (false) the concept"),
+        "faces": Column("integer", "number of faces"),
+        "error_rate": Column("real", "share of wrong answers, mean over seeds"),
+        "low": Column("real", "lower end of the interval over participants"),
+        "high": Column("real", "upper end"),
+    },
+)
