@@ -1,0 +1,37 @@
+"""Two models' relevance of the same faces becomes differences: maps, facial regions, candidates, faces to show.
+
+Ordinary intervals over test participants hold for the networks at hand. Null pairs, two networks of one database, are
+visibly not blank: what a difference says about databases is the concept test's business.
+"""
+
+from painlens.differences.chosen_faces import pick_faces
+from painlens.differences.concepts import ConceptWeights, concept_conditioned, concept_weights
+from painlens.differences.maps import (
+    NORMALISATIONS,
+    PAPER,
+    Directions,
+    difference,
+    directions,
+    mean_maps,
+    normalise,
+    weighted_map,
+)
+from painlens.differences.shares import region_candidates, regions_table, shares_table
+
+__all__ = [
+    "NORMALISATIONS",
+    "PAPER",
+    "ConceptWeights",
+    "Directions",
+    "concept_conditioned",
+    "concept_weights",
+    "difference",
+    "directions",
+    "mean_maps",
+    "normalise",
+    "pick_faces",
+    "region_candidates",
+    "regions_table",
+    "shares_table",
+    "weighted_map",
+]

@@ -1,0 +1,104 @@
+"""Golden maps: those of another program, and our own; and controls that must not pass for them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from painlens.attributions.lrp import SequentialLRP
+from painlens.attributions.zennit import ZennitLRP
+
+FOREIGN = Path(__file__).parents[2] / "shared" / "data" / "golden"
+OWN = Path(__file__).parent / "golden" / "lrp_small_network.npz"
+BACKENDS: dict[str, Callable[[nn.Sequential], Any]] = {"lrp": SequentialLRP, "zennit": ZennitLRP}
+CONTROLS = ("control_alpha1beta0_bias", "control_zplusfast", "control_sequential_preset_a")
+
+
+def load(name: str) -> dict[str, np.ndarray]:
+    path = FOREIGN / f"innvestigate_{name}.npz"
+    if not path.exists():
+        pytest.skip(f"the golden maps of iNNvestigate are not in this checkout: {path.name}")
+    with np.load(path) as data:
+        return dict(data)
+
+
+def network_of(data: dict[str, np.ndarray]) -> nn.Sequential:
+    """The network of a golden file, from its list of layers and its weights."""
+    config = json.loads(str(data["config"]))
+    layers: list[nn.Module] = []
+    channels, size = 3, int(config["size"])
+    for step in config["features"]:
+        if step == "M":
+            layers.append(nn.MaxPool2d(2))
+            size //= 2
+        else:
+            layers += [nn.Conv2d(channels, step, 3, padding=1), nn.ReLU()]
+            channels = step
+    layers.append(nn.Flatten())
+    width = channels * size * size
+    for units in config["dense"]:
+        layers += [nn.Linear(width, units), nn.ReLU()]
+        width = units
+    network = nn.Sequential(*layers[:-1])
+    network.load_state_dict({key[2:]: torch.from_numpy(data[key]) for key in data if key.startswith("w.")})
+    return network.eval()
+
+
+def agrees(maps: np.ndarray, golden: np.ndarray) -> bool:
+    """The check that every backend must pass: the cosine within 1e-8 of 1, errors within 1e-5 of the largest value."""
+    a, b = maps.reshape(len(maps), -1).astype("f8"), golden.reshape(len(golden), -1).astype("f8")
+    cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+    error = np.abs(a - b).max(1) / np.abs(b).max(1)
+    return bool(cosine.min() >= 1 - 1e-8 and error.max() <= 1e-5)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", ["tiny", "vgglike"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_backend_reproduces_innvestigate(backend: str, name: str) -> None:
+    data = load(name)
+    found = BACKENDS[backend](network_of(data))(torch.from_numpy(data["input"]), int(data["target"]))
+    assert found.logits.numpy() == pytest.approx(data["logits"], abs=1e-5)
+    assert agrees(found.relevance.numpy(), data["relevance"])
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", ["tiny", "vgglike"])
+@pytest.mark.parametrize("control", CONTROLS)
+def test_control_fails_the_same_check(control: str, name: str) -> None:
+    data = load(name)
+    assert not agrees(data[control], data["relevance"])
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", ["tiny", "vgglike"])
+def test_ledger_closes_on_the_golden_networks(name: str) -> None:
+    data = load(name)
+    found = SequentialLRP(network_of(data))(torch.from_numpy(data["input"]), int(data["target"]))
+    missing = found.start - found.relevance.flatten(1).sum(1) - found.bias - found.dead
+    assert (missing.abs() <= 1e-5 * found.start.abs()).all()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_backend_reproduces_own_golden_maps(backend: str) -> None:
+    with np.load(OWN) as file:
+        data = dict(file)
+    found = BACKENDS[backend](network_of(data))(torch.from_numpy(data["input"]), torch.from_numpy(data["target"]))
+    assert agrees(found.relevance.numpy(), data["relevance"])
+    assert found.logits.numpy() == pytest.approx(data["logits"], abs=1e-5)
+
+
+def test_own_golden_maps_tell_a_wrong_rule_from_the_right_one() -> None:
+    """Gradient times input is what plain LRP-0 gives; it must not pass for the composite."""
+    with np.load(OWN) as file:
+        data = dict(file)
+    inputs = torch.from_numpy(data["input"]).requires_grad_()
+    logits = network_of(data)(inputs)
+    chosen = logits.gather(1, torch.from_numpy(data["target"])[:, None])
+    (gradient,) = torch.autograd.grad(chosen.sum(), inputs)
+    assert not agrees((inputs * gradient).detach().numpy(), data["relevance"])
