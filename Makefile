@@ -31,7 +31,7 @@ bench: .venv/installed ## all benchmarks -> benchmarks/results.json
 	$(BIN)/python -m benchmarks
 
 docs: .venv/installed ## the reference pages that are generated from the code
-	$(BIN)/python -m docs.reference
+	$(BIN)/python docs/generate.py
 
 # Browser tests need Debian's Chromium; without the rights to install it they say so and are skipped.
 browser:

@@ -8,7 +8,8 @@ The way of the data, in its order; each step is one module and one command:
     split        faces                            -> split.parquet (by participant, never by image)
     pretrain     emotion faces                    -> the emotion network
     train        faces + emotion network + seed   -> one pain network per database and replicate
-    predict      networks x test faces            -> predictions.parquet, tables of the paper
+    predict      networks x test faces            -> predictions.parquet
+    evaluate     predictions + concept labels     -> tables of the paper, prevalence, errors by concept
     attribute    networks x test faces            -> relevance.h5 with its bias ledger
     differences  two relevances of the same face  -> regions.parquet, strips
     concepts     features + concept labels        -> association, decodability, verdicts

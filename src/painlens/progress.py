@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 Item = TypeVar("Item")
 VARIABLE = "PAINLENS_PROGRESS"  # folder in which a parent process reads the steps' progress
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Something that can be told how far a piece of work is."""
 

@@ -149,7 +149,7 @@ class Training(Section):
     class_balance: dict[Name, ClassBalance] = Field(default_factory=dict, description="by database; absent: no weights")
     augmentation: Augmentation = Augmentation()
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto", description="auto: bfloat16 where the processor has it"
+        default="auto", description="auto: bfloat16 where it is faster (CUDA, AMX)"
     )
 
 
@@ -192,8 +192,14 @@ class Backbone(Section):
 class Attribution(Section):
     """Relevance of one class's logit."""
 
-    method: Literal["lrp"] = "lrp"
+    method: Literal["lrp", "zennit"] = Field(
+        default="lrp", description="lrp: fast, for sequential networks; zennit: the same composite for any network"
+    )
     composite: Literal["paper"] = "paper"
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32",
+        description="lrp: of z+ and the way back through convolutions; bfloat16 deviates by about 1 %: previews only",
+    )
     target: Name = Field(default="pain", description="the class whose logit is explained (paper: pain)")
 
 
@@ -221,6 +227,9 @@ class ConceptTest(Section):
     layer: Literal["last-pool"] = "last-pool"
     folds: tuple[Literal["images", "participants"], ...] = ("images", "participants")
     repeats: int = Field(default=500, ge=5, description="paper")
+    stratified: bool = Field(
+        default=True, description="halves of the images keep the share of the concept (ours; the paper does not say)"
+    )
     participant_repeats: int = Field(default=100, ge=5, description="repeats of the participant-grouped folds (ours)")
     cost: float = Field(default=1.0, gt=0, description="C of the linear SVM (ours; scikit-learn's default)")
     floor_permutations: int = Field(default=100, ge=0, description="random concepts for the floor (ours)")

@@ -20,7 +20,16 @@ from painlens.tables.manifest import (
     write_manifest,
 )
 from painlens.tables.of_faces import CONCEPTS, FACES, FRAMES, SPLIT
-from painlens.tables.of_findings import ASSOCIATION, CAUSES, DECODABILITY, LEDGER, REGIONS, SHARES, VERDICTS
+from painlens.tables.of_findings import (
+    ASSOCIATION,
+    CAUSES,
+    DECODABILITY,
+    LEDGER,
+    REGIONS,
+    REPLICATION,
+    SHARES,
+    VERDICTS,
+)
 from painlens.tables.of_networks import ERRORS, HISTORY, METRICS, PREDICTIONS, PREVALENCE, TWINS
 from painlens.tables.schema import Column, Schema, conform, empty
 
@@ -28,7 +37,7 @@ SCHEMAS = {
     schema.name: schema
     for schema in (
         FRAMES, FACES, SPLIT, CONCEPTS, HISTORY, PREDICTIONS, TWINS, METRICS, PREVALENCE, ERRORS,
-        LEDGER, SHARES, REGIONS, CAUSES, ASSOCIATION, DECODABILITY, VERDICTS,
+        LEDGER, SHARES, REGIONS, CAUSES, ASSOCIATION, DECODABILITY, REPLICATION, VERDICTS,
     )
 }  # fmt: skip
 
@@ -46,6 +55,7 @@ __all__ = [
     "PREDICTIONS",
     "PREVALENCE",
     "REGIONS",
+    "REPLICATION",
     "SCHEMAS",
     "SHARES",
     "SPLIT",

@@ -3,6 +3,7 @@
 A manifest is written last. A folder without one, or whose files do not match it, is an unfinished step.
 """
 
+import hashlib
 import json
 import platform
 import socket
@@ -48,7 +49,8 @@ def begin(stage: str, *, parameters: Mapping[str, Any], inputs: Mapping[str, Pat
     Parameters
     ----------
     inputs
-        Name -> file (usually the `manifest.json` of an earlier step, whose digests guard the large files).
+        Name -> file. Of an earlier step's `manifest.json` only the digests of its outputs count: a step that ran again
+        for a new reason and came to the same result makes no later step run again.
     modules
         Source files or folders of the stage; a change in one of them makes the step run again.
     """
@@ -56,7 +58,9 @@ def begin(stage: str, *, parameters: Mapping[str, Any], inputs: Mapping[str, Pat
     missing = [str(path) for path in inputs.values() if not path.exists()]
     if missing:
         raise DataError(f"step '{stage}' needs {', '.join(missing)}; run the earlier steps first (painlens run does)")
-    return Begun(stage, canonical, {n: sha256_of(p) for n, p in inputs.items()}, _digest_of(modules), time.time())
+    return Begun(
+        stage, canonical, {n: _digest_of_input(p) for n, p in inputs.items()}, _digest_of(modules), time.time()
+    )
 
 
 def is_up_to_date(folder: Path, begun: Begun) -> bool:
@@ -128,10 +132,16 @@ def check_outputs(folder: Path, manifest: Manifest) -> None:
             raise DataError(f"{path} was changed after step '{manifest.stage}' wrote it; run the step again")
 
 
+def _digest_of_input(path: Path) -> str:
+    """SHA-256 of a file, or of the listed output digests of a manifest (canonical JSON)."""
+    if path.name != "manifest.json":
+        return sha256_of(path)
+    outputs = load_manifest(path.parent).outputs
+    return hashlib.sha256(json.dumps(outputs, sort_keys=True).encode()).hexdigest()
+
+
 def _digest_of(modules: Iterable[Path]) -> str:
     """One digest over source files, by content."""
-    import hashlib
-
     files = sorted(
         p for m in modules for p in ([m] if m.is_file() else m.rglob("*")) if p.suffix in {".py", ".html", ".npz"}
     )

@@ -107,11 +107,37 @@ DECODABILITY = Schema(
         "random_concept_f1": Column("real", "mean pooled F1 of labels permuted within participants"),
         "random_concept_f1_95": Column("real", "their 95th percentile"),
         "undefined_folds": Column("integer", "folds without any positive answer or image"),
+        "degenerate_fits": Column("integer", "fits that gave every held-out face the same answer", required=False),
+        "redrawn_halves": Column("integer", "halves refused for too few faces with the concept", required=False),
         "cost": Column("real", "C of the SVM"),
         "feature_norm": Column("real", "root mean square norm of the feature rows"),
         "faces": Column("integer", "number of labelled faces"),
         "positives": Column("integer", "number with the concept"),
         "participants": Column("integer", "number of participants"),
+    },
+)
+
+REPLICATION = Schema(
+    "replication",
+    "the paper's paired test of one network against one network: a replication, not inference",
+    ("concept", "model_a", "model_b", "replicate", "folds"),
+    {
+        "concept": Column("text", "name in the study"),
+        "model_a": Column("text", "first model"),
+        "model_b": Column("text", "second model"),
+        "replicate": Column("text", "seed=0 ...: the networks of both models"),
+        "folds": Column("text", "images (the paper's) or participants"),
+        "f1_a": Column("real", "mean fold F1, model A"),
+        "f1_b": Column("real", "mean fold F1, model B"),
+        "difference": Column("real", "A minus B"),
+        "repeats": Column("integer", "number of 2-fold repeats"),
+        "t": Column("real", "naive paired t over the repeats; grows with their number"),
+        "p": Column("real", "its p; not inferential"),
+        "d": Column("real", "Cohen's d over the repeats"),
+        "nadeau_bengio_t": Column("real", "corrected resampled t on fold differences"),
+        "nadeau_bengio_p": Column("real", "its p"),
+        "undefined_repeats": Column("integer", "repeats left out because a fold was undefined"),
+        "label": Column("text", "what this test is"),
     },
 )
 
@@ -124,7 +150,9 @@ VERDICTS = Schema(
         "concept": Column("text", "name in the study"),
         "model_a": Column("text", "first model"),
         "model_b": Column("text", "second model"),
-        "claim": Column("text", "networks, people or databases: what the interval is about"),
+        "claim": Column(
+            "text", "networks, people, databases (decodability also fine-tunings): what the interval is about"
+        ),
         "value_a": Column("real", "mean over seeds, model A"),
         "value_b": Column("real", "mean over seeds, model B"),
         "difference": Column("real", "A minus B"),
@@ -140,5 +168,7 @@ VERDICTS = Schema(
         "participants": Column("integer", "test participants"),
         "null_band": Column("real", "largest distance of one database's own networks (halves, scaled), for plots"),
         "verdict": Column("text", "a, b or undecided; empty where the claim makes none"),
+        "p_holm": Column("real", "p after Holm's correction over concepts and pairs of the measure", required=False),
+        "reason": Column("text", "why the claim is refused; empty where it is made", required=False),
     },
 )

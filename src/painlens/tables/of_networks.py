@@ -69,6 +69,9 @@ METRICS = Schema(
         "high": Column("real", "upper end"),
         "faces": Column("integer", "number of test faces"),
         "participants": Column("integer", "number of test participants"),
+        "undefined": Column(
+            "integer", "networks whose measure was 0/0 and counts as 0: a class never predicted", required=False
+        ),
     },
 )
 

@@ -49,13 +49,13 @@ def conform(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     out = {}
     for name, column in known.items():
         try:
-            out[name] = table[name].astype(_DTYPES[column.kind])
+            out[name] = table[name].astype(pd.api.types.pandas_dtype(_DTYPES[column.kind]))
         except (TypeError, ValueError) as error:
             raise ValueError(f"column '{name}' of table '{schema.name}' must be {column.kind}: {error}") from None
     rest = table.drop(columns=list(known))
     conformed = pd.concat([pd.DataFrame(out, index=table.index), rest], axis=1)
     doubled = conformed.duplicated(list(schema.key))
     if doubled.any():
-        example = conformed.loc[doubled.idxmax(), list(schema.key)].tolist()
+        example = conformed.loc[doubled, list(schema.key)].iloc[0].tolist()
         raise ValueError(f"table '{schema.name}' has {int(doubled.sum())} repeated keys {schema.key}, e.g. {example}")
     return conformed.reset_index(drop=True)

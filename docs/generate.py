@@ -1,0 +1,85 @@
+"""Write the reference pages that follow from the code: study fields, tables, commands.
+
+Run by ``make docs``; a test compares the pages with the code.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import typer
+from pydantic import BaseModel
+
+from painlens import study, tables
+from painlens.cli import app
+
+REFERENCE = Path(__file__).parent / "reference"
+NOTE = "<!-- Made by `make docs` from the code; change the code, not this page. -->\n\n"
+
+
+def study_page() -> str:
+    """Every field of a study file with its type, default and source."""
+    sections = [c for c in vars(study).values() if isinstance(c, type) and issubclass(c, study.Section)]
+    lines = ["# Study files\n\n", NOTE, (study.__doc__ or "").split("\n", 2)[2], "\n"]
+    for section in sections:
+        if section is not study.Section and section.model_fields:
+            lines += [f"## {section.__name__}\n\n", f"{section.__doc__}\n\n", _fields(section), "\n"]
+    return "".join(lines)
+
+
+def _fields(section: type[BaseModel]) -> str:
+    """A section's fields as a table."""
+    rows = ["| key | type | default | meaning |\n|---|---|---|---|\n"]
+    for name, field in section.model_fields.items():
+        default = "required" if field.is_required() else _short(field.get_default(call_default_factory=True))
+        kind = str(field.annotation).replace("typing.", "").replace("painlens.study.", "").replace("<class '", "")
+        kind = kind.replace("'>", "").replace("|", "\\|").replace("pathlib.", "")
+        rows.append(f"| `{name}` | {kind} | {default} | {field.description or ''} |\n")
+    return "".join(rows)
+
+
+def _short(value: Any) -> str:
+    """A default in a few words."""
+    return "see below" if isinstance(value, BaseModel) else f"`{value}`"
+
+
+def tables_page() -> str:
+    """Every table that a step hands on."""
+    lines = ["# Tables\n\n", NOTE, "Parquet files; a row's key is unique. `class` columns come once per class.\n\n"]
+    for schema in tables.SCHEMAS.values():
+        lines.append(f"## {schema.name}\n\nOne row: {schema.row}. Key: {', '.join(f'`{k}`' for k in schema.key)}.\n\n")
+        lines.append("| column | type | meaning |\n|---|---|---|\n")
+        lines += [f"| `{n}` | {c.kind} | {c.meaning} |\n" for n, c in schema.columns.items()]
+        lines.append("\n")
+    return "".join(lines)
+
+
+def commands_page() -> str:
+    """Every command with its options."""
+    lines = [
+        "# Commands\n\n",
+        NOTE,
+        "Exit codes: 0 done, 1 failure, 2 usage, 3 data or consent refused, 4 a check failed.\n\n",
+    ]
+    group = typer.main.get_command(app)
+    for name, command in getattr(group, "commands").items():  # noqa: B009 - click's group is not typed here
+        lines.append(f"## painlens {name}\n\n{(command.help or '').strip()}\n\n| option | meaning |\n|---|---|\n")
+        for parameter in command.params:
+            names = ", ".join(f"`{n}`" for n in parameter.opts) or parameter.name
+            lines.append(f"| {names} | {getattr(parameter, 'help', None) or ''} |\n")
+        lines.append("\n")
+    return "".join(lines)
+
+
+PAGES = {"study.md": study_page, "tables.md": tables_page, "commands.md": commands_page}
+
+
+def main() -> None:
+    """Write all pages."""
+    REFERENCE.mkdir(exist_ok=True)
+    for name, page in PAGES.items():
+        (REFERENCE / name).write_text(page(), encoding="utf-8")
+        print(REFERENCE / name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""``python -m painlens``: the command line."""
+
+from painlens.cli import main
+
+main()

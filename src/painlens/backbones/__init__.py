@@ -1,0 +1,22 @@
+"""A name becomes a network.
+
+`BACKBONES` names the architectures; `build_network` makes one with reproducible random weights; `save_network` and
+`load_network` keep it as safetensors with everything that is needed to rebuild it.
+"""
+
+from painlens.backbones.device import choose_device, choose_precision
+from painlens.backbones.registry import BACKBONES, build_network
+from painlens.backbones.vgg import FaceNetwork
+from painlens.backbones.weights import load_network, load_pretrained, load_public_vgg16, save_network
+
+__all__ = [
+    "BACKBONES",
+    "FaceNetwork",
+    "build_network",
+    "choose_device",
+    "choose_precision",
+    "load_network",
+    "load_pretrained",
+    "load_public_vgg16",
+    "save_network",
+]

@@ -1,0 +1,137 @@
+"""Features, answers and concept labels become effects with intervals, and verdicts about two databases.
+
+Adding a measure is one file with one function (`Measure`) and one line in `MEASURES`; claims, intervals and verdicts
+follow by themselves.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Protocol
+
+import pandas as pd
+
+from painlens.concept_test.association import measure_auroc
+from painlens.concept_test.causes import cause_table, measure_cause
+from painlens.concept_test.claims import claim_rows, refused_rows, verdict_table
+from painlens.concept_test.decodability_tables import MEASURE as DECODABILITY_MEASURE
+from painlens.concept_test.decodability_tables import tabulate_decodability
+from painlens.concept_test.expectation import Finding, judge
+from painlens.concept_test.folds import Untestable
+from painlens.concept_test.material import Evidence, Material, gather, labelled_faces
+from painlens.concept_test.measured import Measured, association_table
+from painlens.concept_test.regression import measure_adjusted_regression, measure_regression
+from painlens.concept_test.relevance import measure_relevance
+from painlens.concept_test.verdicts import Statement, describe
+from painlens.progress import Progress, silent
+from painlens.study import ConceptTest, Replication
+from painlens.tables import ASSOCIATION, CAUSES, conform, empty
+
+__all__ = [
+    "MEASURES",
+    "ConceptTests",
+    "Evidence",
+    "Finding",
+    "Statement",
+    "concept_tests",
+    "describe",
+    "judge",
+    "labelled_faces",
+]
+
+
+class Measure(Protocol):
+    """A number per network that says how far its answer depends on, or goes along with, a concept."""
+
+    def __call__(self, material: Material, concept: str) -> Measured | None:
+        """Values of all networks, with and without each participant; None without the evidence it needs.
+
+        Raises `Untestable` where the faces do not allow it for this concept.
+        """
+        ...
+
+
+MEASURES: dict[str, Measure] = {
+    "auroc": measure_auroc,
+    "regression": measure_regression,
+    "regression:adjusted": measure_adjusted_regression,
+    "relevance:max": measure_relevance,
+    "cause": measure_cause,
+}
+
+
+@dataclass(frozen=True)
+class ConceptTests:
+    """The tables of the concept test, each conforming to its schema in `painlens.tables`."""
+
+    association: pd.DataFrame
+    decodability: pd.DataFrame
+    causes: pd.DataFrame
+    verdicts: pd.DataFrame
+    replication: pd.DataFrame
+
+
+def concept_tests(  # noqa: PLR0913 - the sections of the study that this step reads
+    evidence: Evidence,
+    *,
+    databases: Sequence[str],
+    regions: Mapping[str, str],
+    target: str,
+    settings: ConceptTest,
+    replication: Replication,
+    seed: int,
+    progress: Progress = silent,
+) -> ConceptTests:
+    """Test every concept on every pair of databases.
+
+    Parameters
+    ----------
+    evidence
+        Tables and features; features are asked for one network at a time.
+    databases
+        The study's databases in its order; of each pair the earlier one is A. Differences are A minus B.
+    regions
+        Concept -> facial region, in the study's order (`study.concepts`).
+    target
+        Class whose log-odds are the score (`study.attribution.target`).
+    seed
+        Decides the halves of the cross-validation and the random concepts.
+
+    Raises
+    ------
+    DataError
+        Tables or features contradict each other or are incomplete. A concept that its faces do not allow to test is no
+        error: its rows in the verdicts carry the reason.
+    """
+    databases = tuple(databases)
+    material = gather(
+        evidence, databases=databases, regions=regions, target=target, smallest_cell=settings.smallest_cell
+    )
+    confidence = replication.confidence
+    rows: list[dict[str, object]] = []
+    measured: list[Measured] = []
+    for concept in regions:
+        for name, measure in MEASURES.items():
+            try:
+                found = measure(material, concept)
+            except Untestable as error:
+                rows += refused_rows(name, concept, databases, reason=str(error), confidence=confidence)
+                continue
+            if found is not None:
+                measured.append(found)
+    decoded = tabulate_decodability(
+        evidence, material, databases=databases, settings=settings, seed=seed, progress=progress
+    )
+    for concept, reason in decoded.refused.items():
+        rows += refused_rows(DECODABILITY_MEASURE, concept, databases, reason=reason, confidence=confidence)
+    for one in (*measured, *decoded.measured):
+        for a, b in combinations(databases, 2):
+            fine_tunings = one.measure == DECODABILITY_MEASURE
+            rows += claim_rows(one, a, b, confidence=confidence, fine_tunings=fine_tunings)
+    return ConceptTests(
+        conform(association_table(measured), ASSOCIATION) if measured else empty(ASSOCIATION),
+        decoded.decodability,
+        cause_table(evidence.twins) if evidence.twins is not None else empty(CAUSES),
+        verdict_table(rows),
+        decoded.replication,
+    )

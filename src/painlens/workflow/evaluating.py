@@ -1,0 +1,111 @@
+"""From answers and labels to findings: evaluate, concepts."""
+
+import numpy as np
+import pandas as pd
+
+from painlens import backbones, concept_test, metrics, predictions, tables
+from painlens.concept_test import Evidence
+from painlens.workflow.context import Context, Result
+from painlens.workflow.crops import TestFaces, test_faces
+from painlens.workflow.explaining import concept_labels, load_all
+from painlens.workflow.modelling import load_trained, seed_of
+from painlens.workflow.stages import EMOTION
+
+DRAWS = 2000  # of the bootstrap over test participants
+
+
+def evaluate(context: Context) -> Result:
+    """The paper's tables with intervals, concept prevalence, and errors by presence of a concept."""
+    study = context.study
+    faces = test_faces(context).table
+    answers = load_all(context, "predict", tables.PREDICTIONS)
+    classes = classes_of(answers)
+    rng = np.random.default_rng(seed_of(study.seed, "evaluate"))
+    confidence = study.replication.confidence
+    labelled = [concept_labels(context, faces, concept) for concept in study.concepts]
+    concepts = pd.concat([tables.empty(tables.CONCEPTS), *labelled]) if labelled else tables.empty(tables.CONCEPTS)
+    table = metrics.evaluate(
+        answers, classes=classes, target=study.attribution.target, confidence=confidence, draws=DRAWS, rng=rng
+    )
+    outputs = [context.save(table, tables.METRICS), context.save(concepts, tables.CONCEPTS)]
+    if labelled:
+        prevalence = metrics.prevalence(concepts, confidence=confidence, draws=DRAWS, rng=rng)
+        errors = metrics.errors_by_concept(answers, concepts, confidence=confidence, draws=DRAWS, rng=rng)
+    else:
+        prevalence, errors = tables.empty(tables.PREVALENCE), tables.empty(tables.ERRORS)
+    outputs += [context.save(prevalence, tables.PREVALENCE), context.save(errors, tables.ERRORS)]
+    return Result(outputs, {"metrics": len(table), "labels": int(concepts["value"].notna().sum())})
+
+
+def classes_of(answers: pd.DataFrame) -> tuple[str, ...]:
+    """Classes of predictions, in the order of the networks' logits."""
+    return tuple(name.removeprefix("logit:") for name in answers.columns if name.startswith("logit:"))
+
+
+def concepts(context: Context) -> Result:
+    """Association, decodability, cause and verdict of every concept."""
+    study = context.study
+    labels = context.load("evaluate", tables.CONCEPTS)
+    names = ("association", "decodability", "causes", "verdicts", "replication")
+    if not study.concepts:
+        return Result([context.save(tables.empty(tables.SCHEMAS[name]), tables.SCHEMAS[name]) for name in names])
+    faces = test_faces(context)
+    twins = load_all(context, "predict", tables.TWINS)
+    tested = concept_test.concept_tests(
+        Evidence(
+            predictions=load_all(context, "predict", tables.PREDICTIONS),
+            concepts=labels,
+            twins=twins if len(twins) else None,
+            shares=load_all(context, "attribute", tables.SHARES),
+            action_units=_action_units(context, faces.table),
+            features=lambda model, replicate: _features(context, faces, labels, model, replicate),
+            networks=_networks(context),
+        ),
+        databases=tuple(study.databases),
+        regions={name: concept.region for name, concept in study.concepts.items()},
+        target=study.attribution.target,
+        settings=study.concept_test,
+        replication=study.replication,
+        seed=study.seed,
+        progress=context.progress,
+    )
+    found = vars(tested)
+    outputs = [context.save(found[name], tables.SCHEMAS[name]) for name in names]
+    return Result(outputs, {"verdicts": len(tested.verdicts)})
+
+
+def _networks(context: Context) -> tuple[tuple[str, str], ...]:
+    """Networks whose features are tested: all trained ones, and the two floors."""
+    trained = [(model, replicate) for model in context.study.databases for replicate in context.study.replicates]
+    return (*trained, (EMOTION, "seed=0"), ("random", "seed=0"))
+
+
+def _features(context: Context, faces: TestFaces, labels: pd.DataFrame, model: str, replicate: str) -> np.ndarray:
+    """Last-pooling-layer features of the labelled faces, in the order of `labelled_faces`."""
+    study = context.study
+    if model == EMOTION:
+        network = backbones.load_network(context.run.folder("pretrain") / "weights.safetensors")
+    elif model == "random":
+        seed = seed_of(study.seed, "random")
+        network = backbones.build_network(study.backbone, classes=("a", "b"), size=study.faces.size, seed=seed)
+    else:
+        network = load_trained(context, model, replicate)
+    key = ["database", "frame_id"]
+    place = pd.Series(np.arange(len(faces.table)), index=pd.MultiIndex.from_frame(faces.table[key].astype(str)))
+    order = concept_test.labelled_faces(labels)[key].astype(str)
+    rows = place.loc[pd.MultiIndex.from_frame(order)].to_numpy()
+    return predictions.last_pool_features(network, faces.crops[rows])
+
+
+def _action_units(context: Context, faces: pd.DataFrame) -> pd.DataFrame | None:
+    """Action units of the test faces where all databases are rendered; the truth of both has the same units."""
+    parts = []
+    for database in context.study.databases:
+        truth = context.truth_of(database)
+        if truth is None:
+            return None
+        table = pd.read_parquet(truth / "frames.parquet")
+        units = [name for name in table.columns if name.startswith("au")]
+        own = faces.loc[faces["database"] == database, ["database", "frame_id"]]
+        parts.append(own.merge(table[["frame_id", *units]], on="frame_id", how="left", validate="one_to_one"))
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,163 @@
+"""From faces to networks and their answers: pretrain, train, predict."""
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from painlens import backbones, predictions, splits, tables, training
+from painlens import faces as face_step
+from painlens.backbones import FaceNetwork
+from painlens.study import Training
+from painlens.workflow.context import Context, Result
+from painlens.workflow.crops import faces_of, load_crops, test_faces
+from painlens.workflow.stages import EMOTION
+
+UNTRAINED = ("class-0", "class-1")  # logits of a network that nobody trained; replaced before fine-tuning
+
+
+def seed_of(*names: object) -> int:
+    """A seed of its own for every named thing of a study: ``seed_of(2022, "clinical", "half=0a")``."""
+    return int(np.random.SeedSequence([zlib.crc32(str(name).encode()) for name in names]).generate_state(1)[0] >> 1)
+
+
+def pretrain(context: Context) -> Result:
+    """The emotion network: trained here, taken over from a checkpoint, or left with random weights."""
+    study, weights = context.study, context.folder / "weights.safetensors"
+    seed = seed_of(study.seed, EMOTION)
+    if study.pretraining.checkpoint is not None:
+        network = backbones.load_pretrained(
+            study.pretraining.checkpoint, study.backbone, size=study.faces.size, seed=seed
+        )
+        backbones.save_network(network, weights)
+        return Result([weights])
+    if study.pretraining.database is None:
+        network = backbones.build_network(study.backbone, classes=UNTRAINED, size=study.faces.size, seed=seed)
+        backbones.save_network(network, weights)
+        return Result([weights])
+    table, split = faces_of(context, EMOTION)
+    classes = tuple(sorted(table["label"].unique()))
+    network = backbones.build_network(study.backbone, classes=classes, size=study.faces.size, seed=seed)
+    return _fit(context, network, table, split, settings=study.pretraining.training, seed=seed)
+
+
+def train(context: Context) -> Result:
+    """Fine-tune all layers of the emotion network on one database, with a new prediction layer."""
+    study = context.study
+    seed = seed_of(study.seed, context.database, context.replicate)
+    network = backbones.load_network(context.run.folder("pretrain") / "weights.safetensors")
+    table, split = faces_of(context, context.database)
+    network.replace_head(tuple(sorted(table["label"].unique())), seed=seed)
+    settings = study.training
+    if context.replicate.startswith("half="):
+        # as many optimisation steps on a half of the people as on all of them
+        settings = settings.model_copy(update={"epochs": 2 * settings.epochs})
+    return _fit(context, network, table, split, settings=settings, seed=seed)
+
+
+def _fit(
+    context: Context, network: FaceNetwork, table: pd.DataFrame, split: pd.DataFrame, *, settings: Training, seed: int
+) -> Result:
+    """Train on the step's own part of a database; write weights, history and curves."""
+    database = context.database or EMOTION
+    network.to(backbones.choose_device())
+    parts = {
+        "train": splits.select(table, split, "train", context.replicate),
+        "validation": splits.select(table, split, "validation"),
+    }
+    faces = {
+        part: training.LabelledFaces(
+            load_crops(context, database, rows),
+            training.class_indices(rows["label"].tolist(), classes=network.classes),
+        )
+        for part, rows in parts.items()
+    }
+    counts = np.bincount(faces["train"].labels, minlength=len(network.classes))
+    weights = training.class_weights(counts, settings.class_balance.get(database))
+    checkpoint = context.folder / "checkpoint.safetensors"
+    fitted = training.fit(
+        network,
+        faces["train"],
+        validation=faces["validation"] if len(faces["validation"]) else None,
+        settings=settings,
+        class_weights=weights,
+        seed=seed,
+        checkpoint=checkpoint,
+        progress=context.progress,
+    )
+    outputs = [context.folder / name for name in ("weights.safetensors", "training.json", "curves.svg")]
+    backbones.save_network(network, outputs[0])
+    facts = {
+        "faces": dict(zip(network.classes, counts.tolist(), strict=True)),
+        "class_weights": dict(zip(network.classes, fitted.class_weights, strict=True))
+        if fitted.class_weights
+        else None,
+        "kept_epoch": fitted.kept_epoch,
+        "precision": fitted.precision,
+        "seed": seed,
+    }
+    tables.save_json(facts, outputs[1])
+    training.plot_curves(fitted.history, outputs[2], kept_epoch=fitted.kept_epoch)
+    tables.save_table(fitted.history, context.folder / "history_with_seconds.parquet", tables.HISTORY)
+    # The manifest holds what is the same in every run: all but the seconds.
+    outputs.append(context.save(fitted.history.assign(seconds=float("nan")), tables.HISTORY))
+    checkpoint.unlink(missing_ok=True)
+    rows = {"faces": len(parts["train"]), "epochs": len(fitted.history)}
+    return Result(outputs, rows, device=str(network.device))
+
+
+def predict(context: Context) -> Result:
+    """Answers of all networks of one database to the test faces and twins of every database."""
+    faces = test_faces(context)
+    answers, twin_answers = [], []
+    replicates = context.study.replicates
+    for done, replicate in enumerate(replicates):
+        network = load_trained(context, context.database, replicate)
+        answers.append(
+            predictions.predictions_table(
+                faces.table,
+                predictions.predict_logits(network, faces.crops),
+                classes=network.classes,
+                model=context.database,
+                replicate=replicate,
+            )
+        )
+        twin_answers.append(_answers_to_twins(context, network, replicate))
+        context.progress(done + 1, len(replicates), "networks")
+    path = context.save(pd.concat(answers, ignore_index=True), tables.PREDICTIONS)
+    twins = context.save(pd.concat(twin_answers, ignore_index=True), tables.TWINS)
+    return Result([path, twins], {"answers": sum(map(len, answers)), "twins": sum(map(len, twin_answers))})
+
+
+def load_trained(context: Context, model: str, replicate: str) -> FaceNetwork:
+    """A fine-tuned network, on the device that this machine has."""
+    network = backbones.load_network(context.run.folder("train", model, replicate) / "weights.safetensors")
+    return network.to(backbones.choose_device())
+
+
+def _answers_to_twins(context: Context, network: FaceNetwork, replicate: str) -> pd.DataFrame:
+    """TWINS rows of one network for all rendered databases."""
+    parts = [tables.empty(tables.TWINS)]
+    for database in context.study.databases:
+        folder = context.run.folder("faces", database)
+        if not (folder / "twins.parquet").exists():
+            continue
+        pairs = pd.read_parquet(folder / "twins.parquet")
+        pairs = pairs[pairs["found"]].reset_index(drop=True)
+        answer = _scores(network, folder / "twins.h5", pairs, context.study.attribution.target)
+        columns = pairs[["pair", "participant", "concept"]]
+        parts.append(columns.assign(model=context.database, replicate=replicate, database=database, **answer))
+    return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+
+
+def _scores(network: FaceNetwork, store: Path, pairs: pd.DataFrame, target: str) -> dict[str, np.ndarray]:
+    """Log-odds and probability of the target class without and with the concept."""
+    answer: dict[str, np.ndarray] = {}
+    sides = face_step.load_rows(store, pairs["row"].to_numpy(int), names=("without", "with"))
+    for side, pictures in sides.items():
+        logits = predictions.predict_logits(network, pictures)
+        score = predictions.log_odds(logits, classes=network.classes, target=target)
+        answer[f"score_{side}"] = score
+        answer[f"probability_{side}"] = 1.0 / (1.0 + np.exp(-score))
+    return answer

@@ -1,0 +1,99 @@
+"""From folders to faces: synthesize, frames, faces, split."""
+
+import pandas as pd
+
+from painlens import databases, splits, tables
+from painlens import faces as face_step
+from painlens import synthetic as rendering
+from painlens.tables import DataError
+from painlens.workflow.context import Context, Result
+from painlens.workflow.stages import EMOTION
+
+
+def synthesize(context: Context) -> Result:
+    """Render a database in its owner's layout; the digests of all its files stand in ``files.sha256``."""
+    settings = context.settings.synthetic
+    if settings is None:
+        raise DataError(f"database '{context.database}' is an owner's folder, there is nothing to render")
+    reader = context.settings.reader
+    if reader not in rendering.LAYOUTS:
+        raise DataError(f"reader '{reader}' has no rendered layout; choose one of {', '.join(rendering.LAYOUTS)}")
+    root, truth = context.folder / "root", context.folder / "truth"
+    rows = rendering.synthesize(
+        settings,
+        reader=reader,
+        name=context.database,
+        root=root,
+        truth=truth,
+        workers=context.workers,
+        progress=context.progress,
+    )
+    files = sorted(path for folder in (root, truth) for path in folder.rglob("*") if path.is_file())
+    listing = context.folder / "files.sha256"
+    lines = [f"{tables.sha256_of(path)}  {path.relative_to(context.folder)}" for path in files]
+    tables.save_text("\n".join(lines) + "\n", listing)
+    return Result([listing, truth / "frames.parquet"], rows)
+
+
+def frames(context: Context) -> Result:
+    """List all frames with their labels and reasons."""
+    table = databases.read_frames(context.settings, name=context.database, root=context.root, progress=context.progress)
+    if not table["kept"].any():
+        reasons = table["reason"].value_counts().to_dict()
+        raise DataError(f"no frame of database '{context.database}' at {context.root} can be used; reasons: {reasons}")
+    path = context.folder / "frames.parquet"
+    tables.save_table(table, path, tables.FRAMES)
+    return Result([path], {"frames": len(table), "kept": int(table["kept"].sum())})
+
+
+def faces(context: Context) -> Result:
+    """Crop the faces of kept frames; counterfactual twins too, where the database is rendered."""
+    listed = context.load("frames", tables.FRAMES, database=context.database)
+    kept = listed[listed["kept"]].reset_index(drop=True)
+    store, path = context.folder / "faces.h5", context.folder / "faces.parquet"
+    table = face_step.crop_faces(
+        kept,
+        root=context.root,
+        settings=context.study.faces,
+        store=store,
+        truth=context.truth,
+        workers=context.workers,
+        progress=context.progress,
+    )
+    if len(table) != len(kept):
+        raise DataError(f"{len(kept)} frames went in, {len(table)} came out; every refusal must have a row")
+    if not table["found"].any():
+        raise DataError(f"no face was found in any of the {len(table)} frames of database '{context.database}'")
+    tables.save_table(table, path, tables.FACES)
+    outputs, rows = [path, store], {"faces": int(table["found"].sum()), "refused": int((~table["found"]).sum())}
+    if context.truth is not None and context.database != EMOTION:
+        twin_store, twin_path = context.folder / "twins.h5", context.folder / "twins.parquet"
+        twins = face_step.crop_twins(
+            context.truth, settings=context.study.faces, store=twin_store, workers=context.workers
+        )
+        with tables.atomic_path(twin_path) as temporary:
+            twins.to_parquet(temporary, index=False)
+        outputs += [twin_path, twin_store]
+        rows["twins"] = len(twins)
+    return Result(outputs, rows)
+
+
+def split(context: Context) -> Result:
+    """Divide the participants; draw complementary halves of the training ones."""
+    table = context.load("faces", tables.FACES, database=context.database)
+    found = table[table["found"]]
+    parts = splits.split_participants(found, context.settings.split, database=context.database)
+    halves = context.study.replication.half_splits
+    if halves and context.database != EMOTION:
+        training = found[found["participant"].isin(parts.loc[parts["part"] == "train", "participant"])]
+        drawn = splits.complementary_halves(training, splits=halves, seed=context.settings.split.seed)
+        parts = parts.merge(drawn, on="participant", how="left", validate="one_to_one")
+    splits.assert_participant_disjoint(parts)
+    path = context.folder / "split.parquet"
+    tables.save_table(parts, path, tables.SPLIT)
+    return Result([path], _counts(parts))
+
+
+def _counts(parts: pd.DataFrame) -> dict[str, int]:
+    """Participants per part."""
+    return {str(part): int(count) for part, count in parts["part"].value_counts().sort_index().items()}

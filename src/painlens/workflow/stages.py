@@ -1,0 +1,214 @@
+"""What each stage depends on: the earlier jobs that it reads, its part of the study, the source files that it runs.
+
+One place for three readers: the Snakefile (when to run), the steps (what their result is made of) and
+``painlens run --dry-run`` (why). `tables`, `progress` and `study` belong to no stage: they carry data and settings
+and compute nothing; a change of what they carry shows in the parameters or in the stage that writes it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from painlens.study import Database, Study
+
+EMOTION = "emotion"  # name of the pre-training database inside a run
+PACKAGE = Path(__file__).parents[1]
+
+# How steps read what earlier ones wrote. Only the file that reads: a better detector is no reason to train again
+# unless it finds other faces.
+_READING = ("faces/store", "splits", "workflow/crops")
+
+# stage -> modules and packages of painlens that it runs; the order of the stages is the way of the data. A test
+# follows the imports and tells what is missing.
+SOURCES: dict[str, tuple[str, ...]] = {
+    "synthesize": ("synthetic", "workflow/preparing"),
+    "frames": ("databases", "workflow/preparing"),
+    "faces": ("faces", "databases", "regions", "workflow/preparing"),
+    "split": ("splits", "workflow/preparing"),
+    "pretrain": ("training", "backbones", *_READING, "workflow/modelling"),
+    "train": ("training", "backbones", *_READING, "workflow/modelling"),
+    "predict": ("predictions", "backbones", *_READING, "workflow/modelling"),
+    "evaluate": (
+        *("metrics", "annotations", "concept_test", "predictions", "training", "backbones", *_READING),
+        *("workflow/evaluating", "workflow/explaining", "workflow/modelling"),
+    ),
+    "attribute": (
+        *("attributions", "differences", "regions", "backbones", *_READING),
+        *("workflow/explaining", "workflow/modelling"),
+    ),
+    "differences": ("differences", "regions", "attributions", "annotations", *_READING, "workflow/explaining"),
+    "concepts": (
+        *("concept_test", "annotations", "predictions", "backbones", *_READING),
+        *("workflow/evaluating", "workflow/explaining", "workflow/modelling"),
+    ),
+    "report": ("report", "workflow/reporting"),
+}
+
+
+@dataclass(frozen=True, order=True)
+class Job:
+    """One command of the way: a stage, and where it has them a database and a replicate."""
+
+    stage: str
+    database: str = ""
+    replicate: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the job for people, e.g. ``train/database=clinical/seed=0``."""
+        parts = [self.stage, f"database={self.database}" if self.database else "", self.replicate]
+        return "/".join(part for part in parts if part)
+
+    @property
+    def file_name(self) -> str:
+        """The name as part of a file name, e.g. ``train+database=clinical+seed=0``."""
+        return self.name.replace("/", "+")
+
+
+def job_of(file_name: str) -> Job:
+    """The job whose `file_name` is given.
+
+    >>> job_of("train+database=clinical+seed=0")
+    Job(stage='train', database='clinical', replicate='seed=0')
+    """
+    stage, *rest = file_name.split("+")
+    return Job(stage, *(part.removeprefix("database=") for part in rest))
+
+
+def sources_of(stage: str) -> list[Path]:
+    """Source files of a stage, sorted; a change of their content makes the stage run again."""
+    return sorted(file for module in SOURCES[stage] for file in _files(PACKAGE / module))
+
+
+def _files(place: Path) -> Iterator[Path]:
+    if place.is_dir():
+        yield from (path for path in place.rglob("*") if path.suffix in {".py", ".html", ".npz"})
+    else:
+        yield place.with_suffix(".py")
+
+
+def databases_of(study: Study) -> dict[str, Database]:
+    """All databases of a study, the one for pre-training under the name ``emotion``."""
+    emotion = study.pretraining.database
+    return dict(study.databases) | ({EMOTION: emotion} if emotion is not None else {})
+
+
+def jobs_of(study: Study) -> list[Job]:
+    """All jobs of a study, in the order of the way."""
+    every = databases_of(study)
+    return [
+        *(Job("synthesize", name) for name, database in every.items() if database.synthetic),
+        *(Job(stage, name) for stage in ("frames", "faces", "split") for name in every),
+        Job("pretrain"),
+        *(Job("train", name, replicate) for name in study.databases for replicate in study.replicates),
+        *(Job("predict", name) for name in study.databases),
+        Job("evaluate"),
+        *(Job("attribute", name) for name in study.databases),
+        Job("differences"),
+        Job("concepts"),
+        Job("report"),
+    ]
+
+
+def needs(job: Job, study: Study) -> list[Job]:
+    """The earlier jobs whose results a job reads."""
+    own, names = job.database, list(study.databases)
+    rendered = [Job("synthesize", name) for name, database in databases_of(study).items() if database.synthetic]
+    own_rendered = [r for r in rendered if r.database == own]
+    truth = [r for r in rendered if r.database != EMOTION]
+    crops = [Job(stage, name) for stage in ("faces", "split") for name in names]
+    own_networks = [Job("train", own, replicate) for replicate in study.replicates]
+    networks = [Job("train", name, replicate) for name in names for replicate in study.replicates]
+    answers = [Job("predict", name) for name in names]
+    maps = [Job("attribute", name) for name in names]
+    by_stage: dict[str, list[Job]] = {
+        "synthesize": [],
+        "frames": own_rendered,
+        "faces": [*own_rendered, Job("frames", own)],
+        "split": [Job("faces", own)],
+        "pretrain": [Job("faces", EMOTION), Job("split", EMOTION)] if study.pretraining.database else [],
+        "train": [Job("faces", own), Job("split", own), Job("pretrain")],
+        "predict": [*crops, *own_networks],
+        "evaluate": [*truth, *crops, *answers],
+        "attribute": [*crops, *own_networks],
+        "differences": [*truth, *crops, *answers, *maps],
+        "concepts": [*truth, *crops, Job("pretrain"), *networks, *answers, Job("evaluate"), *maps],
+        "report": [earlier for earlier in jobs_of(study) if earlier.stage != "report"],
+    }
+    return by_stage[job.stage]
+
+
+def people_files(job: Job, study: Study) -> dict[str, Path]:
+    """Name -> file that people hand to a job: an emotion checkpoint, tables of concept labels."""
+    if job.stage == "pretrain" and study.pretraining.checkpoint is not None:
+        return {"checkpoint": study.pretraining.checkpoint}
+    if job.stage in {"evaluate", "differences", "concepts"}:
+        return {f"labels:{n}": c.labels for n, c in study.concepts.items() if isinstance(c.labels, Path)}
+    return {}
+
+
+def parameters_of(stage: str, study: Study, database: str = "", replicate: str = "") -> dict[str, Any]:
+    """A job's own part of the study: what changes its result and nothing else, as plain JSON values."""
+    own = _PARAMETERS[stage](study, database)
+    place = {"database": database, "replicate": replicate}
+    return own | {key: value for key, value in place.items() if value}
+
+
+def _synthesize(study: Study, name: str) -> dict[str, Any]:
+    return _part(databases_of(study)[name], "reader", "synthetic")
+
+
+def _frames(study: Study, name: str) -> dict[str, Any]:
+    return _part(databases_of(study)[name], "reader", "root", "frames", "label", "consent")
+
+
+def _split(study: Study, name: str) -> dict[str, Any]:
+    halves = 0 if name == EMOTION else study.replication.half_splits
+    return _part(databases_of(study)[name], "split") | {"half_splits": halves}
+
+
+def _pretrain(study: Study, _: str) -> dict[str, Any]:
+    given = study.pretraining
+    source = "database" if given.database else "checkpoint" if given.checkpoint else "none"
+    training = _part(given, "training") if source == "database" else {}
+    return {"source": source, "seed": study.seed, "size": study.faces.size} | _part(study, "backbone") | training
+
+
+def _train(study: Study, name: str) -> dict[str, Any]:
+    training = _part(study, "training", "backbone")
+    balances = training["training"]["class_balance"]
+    training["training"]["class_balance"] = balances.get(name)  # the other databases' weights are not its business
+    return {"seed": study.seed, "size": study.faces.size} | training
+
+
+def _findings(study: Study) -> dict[str, Any]:
+    """Target, seed, confidence and concepts; of label files the content counts, as an input, not the place."""
+    concepts = _part(study, "concepts")["concepts"]
+    for concept in concepts.values():
+        concept["labels"] = "truth" if concept["labels"] == "truth" else "people"
+    own = {"seed": study.seed, "target": study.attribution.target, "concepts": concepts}
+    return own | _part(study, "replication")
+
+
+_PARAMETERS: dict[str, Callable[[Study, str], dict[str, Any]]] = {
+    "synthesize": _synthesize,
+    "frames": _frames,
+    "faces": lambda study, _: _part(study, "faces"),
+    "split": _split,
+    "pretrain": _pretrain,
+    "train": _train,
+    "predict": lambda study, _: {"target": study.attribution.target} | {"replicates": list(study.replicates)},
+    "evaluate": lambda study, _: _findings(study),
+    "attribute": lambda study, _: _part(study, "attribution") | {"replicates": list(study.replicates)},
+    "differences": lambda study, _: _findings(study) | _part(study, "differences"),
+    "concepts": lambda study, _: _findings(study) | _part(study, "concept_test"),
+    "report": lambda study, _: study.model_dump(mode="json"),
+}
+
+
+def _part(section: BaseModel, *keys: str) -> dict[str, Any]:
+    """Some keys of a section as JSON values."""
+    return section.model_dump(mode="json", include=set(keys))

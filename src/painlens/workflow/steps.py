@@ -1,0 +1,80 @@
+"""One step of the way: whether it must run, and what it wrote.
+
+`perform` gives every stage the same treatment: its identity is fixed before it starts, nothing happens where the folder
+already holds the result of this very step, and the manifest is written last.
+"""
+
+import importlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from painlens.progress import Progress, silent
+from painlens.tables import DataError, begin, is_up_to_date, load_manifest, write_manifest
+from painlens.workflow.context import Context, Result
+from painlens.workflow.run_folder import RunFolder, inputs_of
+from painlens.workflow.stages import Job, databases_of, parameters_of, sources_of
+
+# stage -> module and function; imported when the stage runs, since torch and matplotlib take seconds to load
+STEPS = {
+    "synthesize": ("preparing", "synthesize"),
+    "frames": ("preparing", "frames"),
+    "faces": ("preparing", "faces"),
+    "split": ("preparing", "split"),
+    "pretrain": ("modelling", "pretrain"),
+    "train": ("modelling", "train"),
+    "predict": ("modelling", "predict"),
+    "evaluate": ("evaluating", "evaluate"),
+    "attribute": ("explaining", "attribute"),
+    "differences": ("explaining", "compare"),
+    "concepts": ("evaluating", "concepts"),
+    "report": ("reporting", "report"),
+}
+
+
+def step_of(stage: str) -> Callable[[Context], Result]:
+    """The function of a stage."""
+    module, function = STEPS[stage]
+    return getattr(importlib.import_module(f"painlens.workflow.{module}"), function)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job did."""
+
+    folder: Path
+    up_to_date: bool
+    seconds: float
+    rows: dict[str, int]
+
+
+def perform(job: Job, run: RunFolder, *, workers: int = 1, progress: Progress = silent) -> Outcome:
+    """Run one job unless its result is already there.
+
+    Raises
+    ------
+    DataError
+        An earlier step has not run or its files were changed, or the study has no such database or replicate.
+    """
+    study = run.study()
+    if job.database and job.database not in databases_of(study):
+        raise DataError(f"the study has no database '{job.database}'; it has {', '.join(databases_of(study))}")
+    if job.replicate and job.replicate not in study.replicates:
+        raise DataError(f"the study has no replicate '{job.replicate}'; it has {', '.join(study.replicates)}")
+    folder = run.folder(job.stage, job.database, job.replicate)
+    started = time.perf_counter()
+    begun = begin(
+        job.stage,
+        parameters=parameters_of(job.stage, study, job.database, job.replicate),
+        inputs=inputs_of(job.stage, study, run, job.database, job.replicate),
+        modules=sources_of(job.stage),
+    )
+    if is_up_to_date(folder, begun):
+        rows = load_manifest(folder).rows
+        return Outcome(folder, up_to_date=True, seconds=time.perf_counter() - started, rows=rows)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "manifest.json").unlink(missing_ok=True)
+    result = step_of(job.stage)(Context(run, study, folder, job.database, job.replicate, workers, progress))
+    write_manifest(folder, begun, outputs=result.outputs, rows=result.rows, device=result.device)
+    return Outcome(folder, up_to_date=False, seconds=time.perf_counter() - started, rows=result.rows)
