@@ -99,7 +99,7 @@ def compare(context: Context) -> Result:
             replicate="seed=0",
             normalisation="max",
             per_database=SHOWN_PER_DATABASE,
-            consent="display",
+            consent="publish",
         )
         shown.append(picked.assign(model_a=a, model_b=b))
         context.progress(len(regions), len(study.databases) * (len(study.databases) - 1) // 2, "pairs")

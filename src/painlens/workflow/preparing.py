@@ -16,8 +16,8 @@ def synthesize(context: Context) -> Result:
     if settings is None:
         raise DataError(f"database '{context.database}' is an owner's folder, there is nothing to render")
     reader = context.settings.reader
-    if reader not in rendering.LAYOUTS:
-        raise DataError(f"reader '{reader}' has no rendered layout; choose one of {', '.join(rendering.LAYOUTS)}")
+    if reader == "manifest":
+        raise DataError(f"reader 'manifest' has no rendered layout; choose one of {', '.join(rendering.LAYOUTS)}")
     root, truth = context.folder / "root", context.folder / "truth"
     rows = rendering.synthesize(
         settings,

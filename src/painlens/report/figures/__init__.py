@@ -1,0 +1,24 @@
+"""The figures of the report, as SVG with real text; one file per subject.
+
+A figure is drawn 420 units wide, the width of a telephone, so that its letters stay readable there; on a wide screen
+figures stand side by side.
+"""
+
+from painlens.report.figures.accuracy import accuracy_plot
+from painlens.report.figures.association import association_plot
+from painlens.report.figures.curves import curves_plot
+from painlens.report.figures.decodability import decodability_plot
+from painlens.report.figures.differences import difference_plot
+from painlens.report.figures.rates import errors_plot, prevalence_plot
+from painlens.report.figures.regions import regions_plot
+
+__all__ = [
+    "accuracy_plot",
+    "association_plot",
+    "curves_plot",
+    "decodability_plot",
+    "difference_plot",
+    "errors_plot",
+    "prevalence_plot",
+    "regions_plot",
+]

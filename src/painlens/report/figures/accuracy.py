@@ -1,0 +1,42 @@
+"""Accuracy within and across databases."""
+
+import pandas as pd
+
+from painlens.metrics.scores import MAJORITY, MEAN
+from painlens.report import numbers
+from painlens.report.blocks import Plot
+from painlens.report.figures.canvas import (
+    QUIET,
+    dot,
+    elided,
+    finish,
+    interval_line,
+    markers_of,
+    rows_figure,
+    series_of,
+    title_below,
+)  # fmt: skip
+
+
+def accuracy_plot(metrics: pd.DataFrame, databases: tuple[str, ...]) -> Plot:
+    """Mean accuracy over seeds of every model on every database, its interval, and the majority baseline as a tick."""
+    means = metrics[(metrics["replicate"] == MEAN) & (metrics["measure"] == "accuracy")]
+    at = {(str(r["model"]), str(r["database"])): r for _, r in means.iterrows()}
+    pairs = [(model, tested) for tested in databases for model in databases if (model, tested) in at]
+    colours, markers = series_of(databases), markers_of(databases)
+    figure, axes = rows_figure([f"{elided(model)} → {elided(tested)}" for model, tested in pairs])
+    said = []
+    for y, (model, tested) in enumerate(pairs):
+        row = at[(model, tested)]
+        interval_line(axes, y, float(row["low"]), float(row["high"]), colour=colours[model])
+        dot(axes, float(row["value"]), y, colour=colours[model], marker=markers[model], filled=model == tested)
+        if (MAJORITY, tested) in at:
+            baseline = float(at[(MAJORITY, tested)]["value"])
+            axes.plot([baseline, baseline], [y - 0.32, y + 0.32], color=QUIET, linewidth=2)
+        said.append(f"{model} on {tested} {numbers.number(float(row['value']))}")
+    axes.set_xlim(0, 1)
+    title_below(axes, "accuracy")
+    return finish(
+        figure, name="accuracy", title="Accuracy within and across databases",
+        description=f"Accuracy, trained on and tested on: {'; '.join(said)}.",
+    )  # fmt: skip

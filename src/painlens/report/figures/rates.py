@@ -1,0 +1,71 @@
+"""How often a concept is shown, and how often models err with and without it."""
+
+import pandas as pd
+
+from painlens.report import numbers
+from painlens.report.blocks import Plot
+from painlens.report.figures.canvas import (
+    dot,
+    elided,
+    finish,
+    interval_line,
+    markers_of,
+    rows_figure,
+    series_of,
+    title_below,
+)  # fmt: skip
+
+
+def prevalence_plot(prevalence: pd.DataFrame, concept: str, databases: tuple[str, ...]) -> Plot:
+    """Share of faces with a concept by label and database, with intervals over participants."""
+    own = prevalence[prevalence["concept"] == concept]
+    rows = [row for _, row in own.sort_values("label", kind="stable").iterrows()]
+    colours, markers = series_of(databases), markers_of(databases)
+    labels = [f"{numbers.plain(row['label'])}, {elided(str(row['database']))}" for row in rows]
+    figure, axes = rows_figure(labels)
+    for y, row in enumerate(rows):
+        colour = colours.get(str(row["database"]), colours[databases[0]])
+        interval_line(axes, y, float(row["low"]), float(row["high"]), colour=colour)
+        dot(axes, float(row["rate"]), y, colour=colour, marker=markers.get(str(row["database"]), "o"))
+    axes.set_xlim(0, 1)
+    title_below(axes, "share of test faces")
+    said = "; ".join(f"{label} {numbers.number(float(r['rate']))}" for label, r in zip(labels, rows, strict=True))
+    return finish(
+        figure, name=f"prevalence-{concept}", title=numbers.plain(concept),
+        description=f"Share of test faces with {numbers.plain(concept)}: {said}.",
+    )  # fmt: skip
+
+
+def errors_plot(errors: pd.DataFrame, concept: str, databases: tuple[str, ...]) -> Plot:
+    """Error rate with (filled) and without (hollow) a concept, by model and database under each true class."""
+    own = errors[errors["concept"] == concept]
+    at = {(str(r["label"]), str(r["model"]), str(r["database"]), bool(r["present"])): r for _, r in own.iterrows()}
+    rows: list[tuple[str, str, str]] = []  # a class alone is a heading
+    for label in sorted({key[0] for key in at}):
+        pairs = [(model, tested) for tested in databases for model in databases]
+        rows.append((label, "", ""))
+        rows += [(label, *pair) for pair in pairs if (label, *pair, True) in at or (label, *pair, False) in at]
+    labels = [f"{elided(m)} → {elided(d)}" if m else f"true class: {numbers.plain(label)}" for label, m, d in rows]
+    figure, axes = rows_figure(labels)
+    colours, markers = series_of(databases), markers_of(databases)
+    said = []
+    for y, key in enumerate(rows):
+        if not key[1]:
+            axes.get_yticklabels()[y].set_fontweight("bold")
+            continue
+        values = []
+        for present, shift, word in ((True, -0.17, "with"), (False, 0.17, "without")):
+            row = at.get((*key, present))
+            if row is None:
+                continue
+            colour, rate = colours[key[1]], float(row["error_rate"])
+            interval_line(axes, y + shift, float(row["low"]), float(row["high"]), colour=colour, width=1.2)
+            dot(axes, rate, y + shift, colour=colour, marker=markers[key[1]], size=6, filled=present)
+            values.append(f"{numbers.number(rate)} {word}")
+        said.append(f"{key[1]} on {key[2]}, {numbers.plain(key[0])}: {', '.join(values)}")
+    axes.set_xlim(0, 1)
+    title_below(axes, "error rate")
+    return finish(
+        figure, name=f"errors-{concept}", title=numbers.plain(concept),
+        description=f"Error rate with and without {numbers.plain(concept)}: {'; '.join(said)}.",
+    )  # fmt: skip

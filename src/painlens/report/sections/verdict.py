@@ -1,0 +1,86 @@
+"""What the study says, first."""
+
+import pandas as pd
+
+from painlens.concept_test import Statement, judge
+from painlens.concept_test.verdicts import HEADLINE
+from painlens.report import numbers
+from painlens.report.blocks import Block, Bullets, Heading, Plot, Section, Text, Verdict
+from painlens.report.figures import difference_plot
+from painlens.report.inputs import ReportInputs
+
+NOT_SAID = (
+    "It does not say that a model uses a concept only because its answer goes along with it, that people with and "
+    "without the concept differ in their pain, or that networks from another pre-trained network would do the same."
+)
+
+
+def verdict(inputs: ReportInputs) -> Section:
+    """One statement per concept and pair of models, with its figure."""
+    if not inputs.statements:
+        text = "The study names no concept, so there is no verdict; name one under 'concepts' in the study file."
+        return Section("verdict", "Verdict", (Text((text,)),))
+    blocks: list[Block] = [_one(inputs, statement) for statement in inputs.statements]
+    reading = (
+        "Dots: difference of the two models. Other test people: the same networks on new people. The databases: "
+        "networks trained again on other people of the same databases; the verdict is about this line. Grey band: "
+        "how far networks of one and the same database come apart. Diamond: planted truth, the difference in the "
+        "change of probability."
+    )
+    blocks += [Text((reading,), kind="note"), Text((f"What this does not say. {NOT_SAID}",))]
+    blocks += _expected(inputs)
+    return Section("verdict", "Verdict", tuple(blocks))
+
+
+def headline_rows(verdicts: pd.DataFrame, concept: str, model_a: str, model_b: str, measure: str) -> pd.DataFrame:
+    """VERDICTS rows of one measure, concept and pair."""
+    return verdicts[
+        (verdicts["measure"] == measure)
+        & (verdicts["concept"] == concept)
+        & (verdicts["model_a"] == model_a)
+        & (verdicts["model_b"] == model_b)
+    ]
+
+
+def planted(verdicts: pd.DataFrame, concept: str, model_a: str, model_b: str) -> dict[str, float]:
+    """Model -> effect of the counterfactual twins, mean over seeds; empty without twins."""
+    rows = headline_rows(verdicts, concept, model_a, model_b, "cause")
+    if rows.empty or pd.isna(rows["difference"].iloc[0]):
+        return {}
+    return {model_a: float(rows["value_a"].iloc[0]), model_b: float(rows["value_b"].iloc[0])}
+
+
+def pair_name(inputs: ReportInputs, model_a: str, model_b: str) -> str:
+    """The pair, where the study has more than one."""
+    return f", {model_a} and {model_b}" if len(inputs.databases) > 2 else ""
+
+
+def _one(inputs: ReportInputs, statement: Statement) -> Verdict:
+    concept, a, b = statement.concept, statement.model_a, statement.model_b
+    words = {"a": f"larger in {a}", "b": f"larger in {b}", "undecided": "undecided"}
+    return Verdict(
+        title=numbers.plain(concept) + pair_name(inputs, a, b),
+        word=words.get(statement.verdict, "no claim about the databases"),
+        decided=statement.verdict in ("a", "b"),
+        headline=statement.headline,
+        notes=statement.notes,
+        plot=_plot(inputs.verdicts, concept, a, b),
+    )
+
+
+def _plot(verdicts: pd.DataFrame, concept: str, a: str, b: str) -> Plot | None:
+    rows = headline_rows(verdicts, concept, a, b, HEADLINE)
+    if rows.empty or rows["difference"].isna().all():
+        return None
+    effects = planted(verdicts, concept, a, b)
+    truth = effects[a] - effects[b] if effects else None
+    return difference_plot(rows, truth, axis="AUROC", name=f"verdict-{concept}-{a}-{b}")
+
+
+def _expected(inputs: ReportInputs) -> list[Block]:
+    """Whether a study on planted or null databases found what it must."""
+    findings = judge(inputs.verdicts, inputs.study.expect)
+    if not findings:
+        return []
+    items = tuple(("Met." if finding.met else "Not met.", finding.sentence) for finding in findings)
+    return [Heading("What this study was made to find"), Bullets(items)]
