@@ -49,7 +49,9 @@ def report(context: Context) -> Result:
         versions={"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}},
     )
     written = page.write_report(inputs, context.folder)
-    outputs = [path for path in context.folder.rglob("*") if path.is_file() and path.name not in ("run.json", "manifest.json")]
+    outputs = [
+        path for path in context.folder.rglob("*") if path.is_file() and path.name not in ("run.json", "manifest.json")
+    ]
     return Result(outputs, {"bytes": written.stat().st_size})
 
 
