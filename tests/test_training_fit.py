@@ -86,7 +86,7 @@ def test_bright_and_dark_faces_are_learnt(precision: str) -> None:
 
 
 def test_one_cycle_and_class_weights_train_too() -> None:
-    settings = Training(epochs=6, batch_size=16, schedule="one-cycle", loss="cross-entropy", precision="float32")
+    settings = Training(epochs=16, batch_size=16, schedule="one-cycle", loss="cross-entropy", precision="float32")
     fitted = train(network_of(), settings=settings, class_weights=np.array([0.5, 1.5]))
     assert fitted.history["validation_accuracy"].iloc[-1] >= 0.9
     assert fitted.class_weights == (0.5, 1.5)

@@ -127,7 +127,10 @@ class TestEstimate:
         print_estimate(estimate_study(DEMO, cores=2))
         shown = capsys.readouterr().out
         assert "train" in shown
-        assert "clinical: 1,800 of 3,600 frames" in shown
+        settings = DEMO.databases["clinical"].synthetic
+        assert settings is not None
+        rendered = round(settings.participants * settings.sequences * settings.seconds * settings.fps)
+        assert f"of {rendered:,} frames" in shown
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.2, "0 s"), (89, "89 s"), (90, "1.5 min"), (7200, "2.0 h")])

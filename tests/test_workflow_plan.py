@@ -81,7 +81,7 @@ def test_jobs_after_a_due_job_are_due_without_a_reason_of_their_own(run: RunFold
     assert set(due) == {"differences", "report"}
     shutil.rmtree(run.folder("evaluate"))
     due = {one.job.name: one for one in plan(run, tiny_study())}
-    assert due["report"] == Due(Job("report"), "", (Job("evaluate"),))
+    assert due["report"] == Due(Job("report"), "", (Job("evaluate"), Job("concepts")))
 
 
 def test_changed_source_is_a_reason(run: RunFolder, tmp_path: Path) -> None:

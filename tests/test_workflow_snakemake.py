@@ -102,7 +102,7 @@ class TestWhatRuns:
     def test_changed_source_computes_its_stage_and_later_steps_find_nothing_new(self, finished: TinyRun) -> None:
         (finished.package / "metrics.py").write_text("# refactored\n", encoding="utf-8")
         assert finished.start() == 0
-        assert finished.calls() == {"computing": ["evaluate"], "unchanged": ["report"]}
+        assert finished.calls() == {"computing": ["evaluate"], "unchanged": ["concepts", "report"]}
 
     def test_changed_setting_computes_its_step_and_what_follows_even_without_snakemakes_records(
         self, finished: TinyRun
@@ -141,7 +141,7 @@ class TestFilesThatChanged:
         shutil.rmtree(finished.run.folder("evaluate"))
         assert finished.start() == 0
         calls = finished.calls()
-        assert (sorted(calls["computing"]), calls["unchanged"]) == (["differences", "evaluate"], ["report"])
+        assert (sorted(calls["computing"]), calls["unchanged"]) == (["differences", "evaluate"], ["concepts", "report"])
         assert result.read_bytes() == whole
 
     def test_touched_large_result_runs_nothing(self, finished: TinyRun) -> None:

@@ -24,6 +24,7 @@ from painlens.workflow.stages import (
     people_files,
     sources_of,
 )
+from painlens.workflow.steps import STEPS
 from tiny_run import tiny_study
 
 PACKAGE = Path(painlens.__file__).parent
@@ -201,16 +202,9 @@ def _imports(file: Path) -> dict[str, str]:
 
 def _used_by(stage: str) -> set[str]:
     """Modules that the function of a stage uses, with the functions of the workflow that it calls."""
-    steps = _tree(PACKAGE / "workflow/steps.py")
-    table = next(
-        node.value
-        for node in steps.body
-        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "STEPS" and isinstance(node.value, ast.Dict)
-    )
-    entry = {ast.literal_eval(key): value for key, value in zip(table.keys, table.values, strict=True) if key}[stage]
-    assert isinstance(entry, ast.Attribute)
+    entry, function = STEPS[stage]
     used: set[str] = set()
-    open_names = [(f"workflow/{ast.unparse(entry.value)}", entry.attr)]
+    open_names = [(f"workflow/{entry}", function)]
     seen: set[tuple[str, str]] = set()
     while open_names:
         module, name = open_names.pop()

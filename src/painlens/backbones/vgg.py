@@ -163,22 +163,21 @@ class FaceNetwork(nn.Module):
 
 
 def initialise(module: nn.Module, *, generator: torch.Generator) -> None:
-    """Random weights as torchvision draws those of its VGGs, biases zero; in place.
+    """Random weights (He et al. 2015, fan in), those of logits small, biases zero; in place.
 
-    Convolutions: He et al. 2015, fan out. Dense layers: normal with deviation .01 (Simonyan, Zisserman 2015), so that
-    the first logits are near zero. With He's larger dense weights they are about +-4, and the first steps at the
-    paper's learning rate then silence most channels for good.
+    Layers in front of a ReLU keep the size of their input. The prediction layer is normal with deviation .01 (Simonyan,
+    Zisserman 2015), so that the first logits are near zero: with He's weights they are about +-4, and the first steps
+    then silence many channels for good.
 
     Drawn on the processor in float32, so that a seed means the same weights on every device.
     """
-    for layer in module.modules():
-        if not isinstance(layer, nn.Conv2d | nn.Linear):
-            continue
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    for layer in layers:
         weight = torch.empty(layer.weight.shape)
-        if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu", generator=generator)
-        else:
+        if layer is layers[-1] and isinstance(layer, nn.Linear):
             nn.init.normal_(weight, std=0.01, generator=generator)
+        else:
+            nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
         with torch.no_grad():
             layer.weight.copy_(weight)
             if layer.bias is not None:

@@ -44,7 +44,10 @@ SOURCES: dict[str, tuple[str, ...]] = {
         *("concept_test", "annotations", "predictions", "backbones", *_READING),
         *("workflow/evaluating", "workflow/explaining", "workflow/modelling"),
     ),
-    "report": ("report", "workflow/reporting"),
+    "report": (
+        *("report", "concept_test", "attributions", "differences", "metrics", "predictions", "training", "backbones"),
+        *("faces", "databases", "regions", "workflow/reporting"),
+    ),
 }
 
 
