@@ -16,7 +16,7 @@ demo: .venv/installed ## set up and run the paper's procedure on rendered databa
 	$(BIN)/painlens demo
 
 test: .venv/installed browser ## set up and run all tests but the slow ones
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: .venv/installed ## the long checks
 	$(BIN)/pytest -m slow
