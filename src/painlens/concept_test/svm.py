@@ -1,10 +1,9 @@
 """Linear SVMs with hinge loss, solved in the dual on a Gram matrix that all folds share.
 
-Method: dual coordinate descent with random order and shrinking (Hsieh, Chang, Lin, Keerthi, Sundararajan 2008,
-algorithm 3), kernelised. It is the method and the stopping rule of LIBLINEAR and of scikit-learn's
-``LinearSVC(dual=True, loss="hinge")``, whose decisions it reproduces. A converged solution does not depend on the
-order of the coordinates, so the order's seed is fixed here: seeds of a solver are no replicates. Fits that need too
-many sweeps go to an interior-point method, which finds the same solution.
+Method: dual descent on two coordinates at a time, chosen by second-order gain (after Fan, Chen, Lin 2005), with the
+problem of LIBLINEAR and of scikit-learn's ``LinearSVC(dual=True, loss="hinge")`` (regularised intercept), whose
+decisions it reproduces. The choice is deterministic: there is no seed, and seeds of a solver would be no replicates.
+Fits that need too many steps go to an interior-point method, which finds the same solution.
 
 Two failures of other solvers are errors or reported here: a fit that has not converged (primal solvers stop early
 without a word), and a fit that gives every held-out face the same answer.
