@@ -45,6 +45,12 @@ def test_due_jobs_with_a_marker_are_forced_by_name(run: RunFolder) -> None:
     assert called[position + 2].startswith("--")
 
 
+def test_the_emotion_network_comes_before_what_can_wait(run: RunFolder) -> None:
+    called = command(run, due=(Due(Job("frames", "left"), "not done yet", ()), Due(Job("pretrain"), "not done yet", ())))
+    assert called[called.index("--prioritize") + 1] == ".workflow/done/pretrain.json"
+    assert "--prioritize" not in command(run, due=(Due(REPORT, "not done yet", ()),))
+
+
 def test_laptop_is_limited_by_its_memory_and_cards(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_memory_mib", lambda: 1000.0)
     monkeypatch.setattr(engine, "_gpus", lambda: 1)

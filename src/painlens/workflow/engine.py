@@ -108,6 +108,9 @@ def snakemake_command(
     command += ["--rerun-triggers", "mtime", "--rerun-incomplete", "--nolock", "--nocolor"]
     forced = [_marker(run, one.job) for one in due if one.reason and run.done(one.job).exists()]
     command += ["--forcerun", *forced] if forced else []
+    # Every training waits for the emotion network; all else that is prepared has time.
+    first = [_marker(run, one.job) for one in due if one.job.stage == "pretrain"]
+    command += ["--prioritize", *first] if first else []
     command += ["--cores", str(cores)] if cores else []
     command += ["--keep-going"] if keep_going else []
     if profile == "laptop":
