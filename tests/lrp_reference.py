@@ -3,7 +3,7 @@
 For tiny networks only. It shares nothing with `painlens.attributions` and uses torch for nothing but reading weights.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,9 +24,15 @@ class Reference:
     margin: float
 
 
-def explain(layers: Iterable[nn.Module], image: Array, target: int) -> Reference:
-    """Relevance of one image (channels, height, width) for one logit."""
+Rule = Callable[[Array, Array, Array, Array], Array]
+
+
+def explain(
+    layers: Iterable[nn.Module], image: Array, target: int, rules: Callable[[str, bool], Rule] | None = None
+) -> Reference:
+    """Relevance of one image (channels, height, width) for one logit; `rules` takes kind and "is the first layer"."""
     shape, values, steps, margin = image.shape, image.astype(np.float64).ravel(), [], np.inf
+    first = values
     for layer in layers:
         if isinstance(layer, nn.Conv2d):
             matrix, bias, shape = _convolution(layer, shape)
@@ -49,6 +55,8 @@ def explain(layers: Iterable[nn.Module], image: Array, target: int) -> Reference
     for kind, matrix, bias, before in reversed(steps):
         if kind == "pool":
             relevance = matrix.T @ relevance
+        elif rules is not None:
+            relevance = rules(kind, before is first)(matrix, bias, before, relevance)
         elif kind == "dense":  # LRP-0: every contribution counts, the bias included
             share = _divide(relevance, matrix @ before + bias)
             kept_by_bias += float(bias @ share)

@@ -1,12 +1,15 @@
 """The step from faces to relevance: the contract of every method, and what it refuses."""
 
+import warnings
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from lrp_networks import SmallFaceNetwork, faces
-from painlens.attributions import ATTRIBUTIONS, Relevance, UnsupportedStructure, attribute
+from painlens.attributions import ATTRIBUTIONS, AttributionNotice, Relevance, UnsupportedStructure, attribute
 from painlens.study import Attribution
 from painlens.tables import DataError
 
@@ -18,7 +21,17 @@ def settings(method: str = "lrp", **values: str) -> Attribution:
 
 
 def run(method: str = "lrp", n: int = 5, batch: int = 4) -> Relevance:
-    return attribute(SmallFaceNetwork(), faces(n, seed=1), settings=settings(method), batch=batch)
+    return explain(SmallFaceNetwork(), n, method, batch=batch)
+
+
+def explain(network: nn.Module, n: int, method: str, batch: int = 2) -> Relevance:
+    places = np.arange(144, dtype=np.uint8).reshape(12, 12) % 8  # a "face" whose regions are stripes
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AttributionNotice)
+        return attribute(
+            network, faces(n, seed=1), settings=settings(method), batch=batch, regions=np.stack([places] * n)[:n]
+            if n else np.zeros((0, 12, 12), np.uint8),
+        )  # fmt: skip
 
 
 def test_every_method_of_the_study_is_there() -> None:
@@ -53,7 +66,7 @@ def test_network_is_afterwards_as_before(method: str) -> None:
     next(network.parameters()).requires_grad_(False)
     modes = [module.training for module in network.modules()]
     grads = [parameter.requires_grad for parameter in network.parameters()]
-    attribute(network, faces(3, seed=1), settings=settings(method), batch=2)
+    explain(network, 3, method)
     assert [module.training for module in network.modules()] == modes
     assert [parameter.requires_grad for parameter in network.parameters()] == grads
     assert not any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in network.modules())
@@ -62,8 +75,7 @@ def test_network_is_afterwards_as_before(method: str) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_other_weights_give_other_maps(method: str) -> None:
-    one = attribute(SmallFaceNetwork(0), faces(2, seed=1), settings=settings(method), batch=2)
-    other = attribute(SmallFaceNetwork(1), faces(2, seed=1), settings=settings(method), batch=2)
+    one, other = explain(SmallFaceNetwork(0), 2, method), explain(SmallFaceNetwork(1), 2, method)
     assert abs(np.corrcoef(one.maps.ravel(), other.maps.ravel())[0, 1]) < 0.9
 
 
@@ -78,7 +90,7 @@ def test_ledger_closes() -> None:
 
 def test_missing_relevance_opens_the_ledger() -> None:
     whole = run("lrp")
-    lost = Relevance(whole.maps, whole.logits, whole.logit, whole.relevance * 0.9, whole.bias, whole.dead)
+    lost = replace(whole, relevance=whole.relevance * 0.9)
     assert lost.ledger_error.min() > 1e-3
 
 
@@ -118,13 +130,22 @@ def test_zennit_refuses_the_precision_that_it_lacks() -> None:
         attribute(SmallFaceNetwork(), faces(1, seed=1), settings=settings("zennit", precision="bfloat16"), batch=1)
 
 
-def test_forward_that_does_more_than_its_layers_is_refused() -> None:
+def test_forward_that_does_more_than_its_layers_goes_to_zennit_and_the_user_is_told() -> None:
     class Residual(SmallFaceNetwork):
         def forward(self, inputs: Tensor) -> Tensor:
             return super().forward(inputs) + inputs.mean((1, 2, 3))[:, None]
 
+    told: list[str] = []
+    found = attribute(Residual(), faces(2, seed=1), settings=settings(), batch=1, notice=told.append)
+    assert found.logits == pytest.approx(attribute_alone(Residual(), faces(2, seed=1)), rel=1e-5)
+    assert "does more than its layers()" in told[0]
     with pytest.raises(UnsupportedStructure, match=r"does more than its layers\(\)"):
-        attribute(Residual(), faces(1, seed=1), settings=settings(), batch=1)
+        attribute(Residual(), faces(1, seed=1), settings=settings(precision="bfloat16"), batch=1)
+
+
+def attribute_alone(network: SmallFaceNetwork, crops: np.ndarray) -> np.ndarray:
+    """Logits by the network's own code."""
+    return network.eval()(network.prepare(crops)).detach().numpy()
 
 
 def test_network_without_prepare_is_refused() -> None:

@@ -102,3 +102,27 @@ def test_own_golden_maps_tell_a_wrong_rule_from_the_right_one() -> None:
     chosen = logits.gather(1, torch.from_numpy(data["target"])[:, None])
     (gradient,) = torch.autograd.grad(chosen.sum(), inputs)
     assert not agrees((inputs * gradient).detach().numpy(), data["relevance"])
+
+
+@pytest.mark.slow
+def test_vgg16_in_float32_agrees_with_float64() -> None:
+    """Near-tied pool winners differ between the precisions, so the cosine is asked for and not the largest error."""
+    from torchvision.models import vgg16
+
+    with torch.device("meta"):
+        network = vgg16(weights=None, num_classes=2)
+    network = network.to_empty(device="cpu")
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            scale = 0.1 if parameter.ndim == 1 else (2 / parameter[0].numel()) ** 0.5
+            parameter.normal_(0.0, scale, generator=generator)
+    inputs = torch.randn(1, 3, 224, 224, generator=generator)
+    layers = [network.features, network.avgpool, nn.Flatten(), network.classifier]
+    rough = SequentialLRP(layers)(inputs, 1).relevance.double()
+    network.double()
+    exact = SequentialLRP(layers)(inputs.double(), 1)
+    assert torch.cosine_similarity(rough.flatten(1), exact.relevance.flatten(1)).item() >= 0.999999
+    assert exact.absorbed is not None
+    rest = exact.start - exact.relevance.flatten(1).sum(1) - exact.absorbed.sum(1)
+    assert float(rest.abs() / exact.start.abs()) < 1e-9

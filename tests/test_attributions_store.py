@@ -14,6 +14,7 @@ import pytest
 
 from lrp_networks import SmallFaceNetwork, faces
 from painlens.attributions import (
+    FaceSource,
     Relevance,
     RelevanceHeader,
     RelevanceWriter,
@@ -24,7 +25,9 @@ from painlens.attributions import (
 from painlens.study import Attribution
 from painlens.tables import DataError
 
-HEADER = RelevanceHeader("clinical", "seed=0", ("no-pain", "pain"), "pain", "lrp paper float32", "0" * 64)
+HEADER = RelevanceHeader(
+    "clinical", "seed=0", ("no-pain", "pain"), "pain", "lrp paper float32", "0" * 64, ("0 Conv2d", "4 Linear")
+)
 
 
 def table(n: int) -> pd.DataFrame:
@@ -41,7 +44,8 @@ def relevance(rows: slice, size: tuple[int, int] = (6, 5)) -> Relevance:
     index = np.arange(rows.start, rows.stop, dtype="f8")
     maps = np.broadcast_to(index[:, None, None], (len(index), *size)).astype("f4")
     logits = np.stack([-index, index], axis=1).astype("f4")
-    return Relevance(maps, logits, index, index * 30, index - index * 30, index * 0)
+    kept = index - index * 30
+    return Relevance(maps, logits, index, index * 30, kept, index * 0, np.stack([kept / 4, kept * 3 / 4], axis=1))
 
 
 def write(path: Path, n: int = 7, batch: int = 3) -> None:
@@ -63,6 +67,8 @@ def test_round_trip(tmp_path: Path) -> None:
     assert found.ledger["frame_id"].tolist() == table(7)["frame_id"].tolist()
     assert found.ledger["bias"].tolist() == relevance(slice(0, 7)).bias.tolist()
     assert set(found.ledger["replicate"]) == {"seed=0"}
+    assert found.ledger["error"].max() == 0
+    assert found.absorbed().sum(1).tolist() == relevance(slice(0, 7)).bias.tolist()
 
 
 def test_blocks_cover_every_map_once(tmp_path: Path) -> None:
@@ -180,7 +186,7 @@ def test_foreign_file_is_refused(tmp_path: Path) -> None:
 def test_relevance_file_equals_attribute(tmp_path: Path) -> None:
     crops, network, settings = faces(7, seed=3), SmallFaceNetwork(), Attribution()
     path = relevance_file(
-        tmp_path / "relevance.h5", network, table(7), lambda rows: crops[rows],
+        tmp_path / "relevance.h5", network, FaceSource(table(7), lambda rows: crops[rows]),
         header=HEADER, settings=settings, batch=3,
     )  # fmt: skip
     wanted = attribute(network, crops, settings=settings, batch=7)

@@ -7,11 +7,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from concept_test_study import DATABASES, PLANTED, REGIONS, make_study
+from painlens.concept_test.association import measure_auroc
 from painlens.concept_test.claims import claim_rows, refused_rows, verdict_table
+from painlens.concept_test.disagreement import disagreements
 from painlens.concept_test.expectation import judge
+from painlens.concept_test.material import gather
 from painlens.concept_test.measured import Measured
 from painlens.concept_test.variance import interval, limits, participant_part, retraining_part, seed_part
-from painlens.concept_test.verdicts import describe
+from painlens.concept_test.verdicts import _number, _signed, describe
 from painlens.study import Expectation
 from painlens.tables import DataError
 
@@ -235,7 +239,7 @@ def test_the_sentence_tells_direction_interval_and_seeds() -> None:
     assert "95 % interval" in statement.headline
     assert "about the databases; 3 of 3 seeds agree" in statement.headline
     assert any("association" in note for note in statement.notes)
-    assert any("14 test participants" in note for note in statement.notes)
+    assert any("One database has 6 test participants" in note for note in statement.notes)
 
 
 def test_the_sentence_names_the_winner_first_and_whose_difference_it_is() -> None:
@@ -273,3 +277,59 @@ def test_measures_that_disagree_are_told_in_words() -> None:
 def test_an_untestable_concept_gets_a_sentence() -> None:
     table = verdict_table(refused_rows("auroc", "smile", ["a", "b"], reason="too few faces", confidence=0.95))
     assert "could not be compared" in describe(table, target="pain")[0].headline
+
+
+def test_declared_measures_are_one_family_and_others_exploratory() -> None:
+    rows = []
+    for name in ("auroc", "cause", "regression"):
+        rows += claim_rows(_measured(measure=name), "a", "b", confidence=0.95)
+    table = verdict_table(rows, declared=("auroc", "cause"))
+    own = table[table["claim"] == "databases"].set_index("measure")
+    assert dict(own["family"]) == {"auroc": "declared", "cause": "declared", "regression": "exploratory"}
+    p, adjusted = dict(own["p"].astype(float)), dict(own["p_holm"].astype(float))
+    assert adjusted["auroc"] == pytest.approx(min(2 * p["auroc"], 1.0))
+    assert adjusted["regression"] == pytest.approx(p["regression"])
+
+
+def test_a_difference_within_the_bound_is_called_equivalent_and_said_so() -> None:
+    row: dict[str, object] = {
+        "measure": "auroc", "concept": "smile", "model_a": "a", "model_b": "b", "claim": "databases", "value_a": 0.6,
+        "value_b": 0.61, "difference": -0.01, "low": -0.05, "high": 0.03, "standard_error": 0.02, "df": 30.0, "p": 0.62,
+        "confidence": 0.95, "seeds": 3, "seeds_agreeing": 2, "half_splits": 4, "participants": 40, "null_band": 0.05,
+        "reason": "", "fewest_participants": 20,
+    }  # fmt: skip
+    assert verdict_table([row]).iloc[0]["verdict"] == "undecided"
+    table = verdict_table([row], declared=("auroc",), equivalence={"auroc": 0.1})
+    assert table.iloc[0]["verdict"] == "equivalent"
+    assert describe(table, target="pain")[0].headline.startswith("The a and the b models' pain score goes along")
+    assert verdict_table([row], equivalence={"auroc": 0.03}).iloc[0]["verdict"] == "undecided"
+    different: dict[str, object] = row | {"difference": 0.09, "p": 1e-4}
+    assert verdict_table([different], equivalence={"auroc": 0.2}).iloc[0]["verdict"] == "a"
+
+
+def test_nothing_is_minus_zero() -> None:
+    assert [_number(v) for v in (-0.001, 0.004, -0.8, 1.2, -1.0)] == [".00", ".00", "-.80", "1.20", "-1.00"]
+    assert [_signed(v) for v in (-0.001, 0.0, -0.25)] == ["+.00", "+.00", "-.25"]
+
+
+def test_the_bootstrap_over_people_checks_the_jackknife() -> None:
+    study = make_study(PLANTED, seeds=2, halves=1, people=12)
+    material = gather(study.evidence, databases=DATABASES, regions=REGIONS, target="pain", smallest_cell=5, draws=400)
+    table = verdict_table(claim_rows(measure_auroc(material, "eyes-closed"), *DATABASES, confidence=0.95))
+    people = table[table["claim"] == "people"].iloc[0]
+    width, drawn = people["high"] - people["low"], people["bootstrap_high"] - people["bootstrap_low"]
+    assert 0.6 < drawn / width < 1.3
+    assert people["bootstrap_low"] < people["difference"] < people["bootstrap_high"]
+    assert table.loc[table["claim"] != "people", "bootstrap_low"].isna().all()
+
+
+def test_measures_that_name_different_models_are_told_in_words() -> None:
+    base = {"concept": "c", "model_a": "a", "model_b": "b", "claim": "databases", "standard_error": 0.1}
+    words = {"auroc": "a", "cause": "b", "decodability:participants": "a", "relevance:max": "b"}
+    table = pd.DataFrame([base | {"measure": m, "verdict": w} for m, w in words.items()])
+    told = disagreements(table, "c", "a", "b")
+    assert any("Decodability points to the a models, the counterfactual twins to the b models" in t for t in told)
+    assert any("association points to the a models, the counterfactual twins" in t for t in told)
+    assert not disagreements(table.assign(verdict="a"), "c", "a", "b")
+    nothing = table.assign(verdict=["undecided", "undecided", "a", "undecided"])
+    assert "no finding about use" in disagreements(nothing, "c", "a", "b")[0]

@@ -7,14 +7,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from sklearn.metrics import f1_score, roc_auc_score
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 from statsmodels.stats.multitest import multipletests
 
 from painlens.concept_test.decodability import decode, random_concept_floor
 from painlens.concept_test.folds import image_halves, participant_halves
 from painlens.concept_test.gram import gram_matrix, with_intercept
 from painlens.concept_test.replication import compare_decodings, paper_replication
-from painlens.concept_test.statistics import holm, nadeau_bengio, naive_paired_t, weighted_auroc
+from painlens.concept_test.statistics import (
+    alpaydin,
+    average_precision,
+    dietterich,
+    equivalence_p,
+    holm,
+    nadeau_bengio,
+    naive_paired_t,
+    smallest_detectable,
+    weighted_auroc,
+)
 from painlens.concept_test.svm import out_of_fold
 
 
@@ -108,9 +118,9 @@ def test_random_concepts_keep_each_participants_rate(monkeypatch: pytest.MonkeyP
     gram, _, present, participant = _made(1)
     seen = []
 
-    def record(gram: np.ndarray, labels: np.ndarray, halves: np.ndarray, *, cost: float) -> object:
+    def record(gram: np.ndarray, labels: np.ndarray, halves: np.ndarray, **how: Any) -> object:
         seen.append(labels)
-        return out_of_fold(gram, labels, halves, cost=cost)
+        return out_of_fold(gram, labels, halves, **how)
 
     monkeypatch.setattr("painlens.concept_test.decodability.out_of_fold", record)
     first_half = participant_halves(present, participant, repeats=4, rng=np.random.default_rng(0)).first_half
@@ -162,3 +172,49 @@ def test_nadeau_bengio_keeps_its_level_where_the_naive_t_does_not() -> None:
         corrected.append(test.nadeau_bengio_p < 0.05)
     assert np.mean(corrected) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 40)
     assert np.mean(naive) > 0.3
+
+
+@given(st.lists(st.integers(0, 4), min_size=4, max_size=25), st.integers(0, 2**31 - 1))
+@settings(max_examples=50, deadline=None)
+def test_average_precision_equals_scikit_learn(score: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values, judged = np.array([score], dtype=float), rng.random((1, len(score))) < 0.7
+    present = rng.random(len(score)) < 0.5
+    own = average_precision(values, present, judged)[0]
+    if not (present & judged[0]).any():
+        assert np.isnan(own)
+    else:
+        theirs = average_precision_score(present[judged[0]], values[0, judged[0]])
+        assert own == pytest.approx(theirs, abs=1e-12)
+
+
+def test_five_by_two_tests_equal_their_formulas() -> None:
+    difference = np.array([[0.1, 0.2], [0.0, 0.1], [0.3, -0.1], [0.05, 0.05], [0.2, 0.0], [9.0, 9.0]])
+    spread = sum(((row - row.mean()) ** 2).sum() for row in difference[:5])  # the sixth repeat takes no part
+    t, p = dietterich(difference)
+    assert t == pytest.approx(0.1 / np.sqrt(spread / 5))
+    assert p == pytest.approx(2 * stats.t.sf(t, 5))
+    f, p = alpaydin(difference)
+    assert f == pytest.approx((difference[:5] ** 2).sum() / (2 * spread))
+    assert p == pytest.approx(stats.f.sf(f, 10, 5))
+    with pytest.raises(ValueError, match="five repeats"):
+        alpaydin(difference[:4])
+
+
+@given(st.floats(-0.3, 0.3), st.floats(0.01, 0.2), st.floats(3, 80), st.floats(0.05, 0.3))
+@settings(max_examples=60, deadline=None)
+def test_two_one_sided_tests_hold_if_the_wider_interval_lies_within_the_bound(
+    difference: float, error: float, df: float, bound: float
+) -> None:
+    half = stats.t.ppf(0.95, df) * error
+    inside = difference - half > -bound and difference + half < bound
+    p = equivalence_p(difference, error, df, bound=bound)
+    assert inside == (p < 0.05) or abs(p - 0.05) < 1e-9
+    assert p == pytest.approx(equivalence_p(-difference, error, df, bound=bound))
+
+
+@pytest.mark.parametrize("df", [4.0, 12.0, 60.0])
+def test_the_smallest_detectable_difference_is_found_in_four_of_five_studies(df: float) -> None:
+    difference = smallest_detectable(0.05, df, confidence=0.95)
+    power = stats.nct.sf(stats.t.ppf(0.975, df), df, difference / 0.05)
+    assert power == pytest.approx(0.8, abs=0.02)

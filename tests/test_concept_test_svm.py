@@ -9,13 +9,19 @@ from painlens.concept_test.gram import (
     centred_on,
     feature_norm,
     gram_matrix,
+    gram_of_parts,
+    identical_faces,
+    in_fold,
     positive_part,
     rows_with_gram,
+    unit_rows,
     with_intercept,
 )
 from painlens.concept_test.interior_point import solve_box_dual
-from painlens.concept_test.svm import NotConverged, out_of_fold
+from painlens.concept_test.svm import NotConverged, fit_all_faces, out_of_fold
 from painlens.tables import DataError
+
+ENGINES = ("pairs", "liblinear")
 
 
 def _problem(seed: int = 0, *, faces: int = 120, dimensions: int = 900) -> tuple[np.ndarray, np.ndarray]:
@@ -65,6 +71,79 @@ def test_rows_with_the_gram_matrix_give_the_same_decisions() -> None:
     np.testing.assert_allclose(own, _by_liblinear(rows, present, first_half), atol=1e-5)
 
 
+def test_the_second_engine_gives_the_same_decisions_with_and_without_a_geometry() -> None:
+    features, present = _problem(faces=60)
+    gram, half = gram_matrix(features), _halves(present, 2)
+    plain = {e: out_of_fold(with_intercept(gram), present, half, cost=1.0, tolerance=1e-8, engine=e) for e in ENGINES}
+    np.testing.assert_allclose(plain["pairs"].decisions, plain["liblinear"].decisions, atol=1e-5)
+    geometry = in_fold(gram, half, centre=True, scale=True)
+    own = {e: out_of_fold(gram, present, half, cost=1.0, tolerance=1e-8, geometry=geometry, engine=e) for e in ENGINES}
+    np.testing.assert_allclose(own["pairs"].decisions, own["liblinear"].decisions, atol=1e-5)
+
+
+@pytest.mark.parametrize(("centre", "scale"), [(True, False), (False, True), (True, True)])
+def test_in_fold_geometry_equals_linear_svc_on_transformed_features(centre: bool, scale: bool) -> None:
+    features, present = _problem(faces=60)
+    half = _halves(present, 2)
+    gram = gram_matrix(features)
+    geometry = in_fold(gram, half, centre=centre, scale=scale)
+    own = out_of_fold(gram, present, half, cost=1.0, tolerance=1e-8, geometry=geometry).decisions
+    raw, theirs = features.astype(float), np.empty(half.shape)
+    for repeat in range(len(half)):
+        for train in (half[repeat], ~half[repeat]):
+            rows = raw - raw[train].mean(axis=0) if centre else raw
+            rows = rows / np.sqrt((rows[train] ** 2).sum(axis=1).mean()) if scale else rows
+            machine = LinearSVC(C=1.0, loss="hinge", dual=True, tol=1e-9, max_iter=10**6, random_state=0)  # pyright: ignore[reportArgumentType] - dual takes bool
+            theirs[repeat, ~train] = machine.fit(rows[train], present[train]).decision_function(rows[~train])
+    np.testing.assert_allclose(own, theirs, atol=1e-4)
+
+
+def test_unit_rows_equal_normalised_features() -> None:
+    features = _problem(faces=20)[0].astype(float)
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    np.testing.assert_allclose(unit_rows(features @ features.T), unit @ unit.T, atol=1e-12)
+
+
+def test_one_fit_on_all_faces_has_the_normal_of_linear_svc() -> None:
+    features, present = _problem(faces=50)
+    raw = features.astype(float)
+    found = fit_all_faces(with_intercept(gram_matrix(features)), present[None], cost=1.0)[0] @ raw
+    machine = LinearSVC(C=1.0, loss="hinge", dual=True, tol=1e-8, max_iter=10**6, random_state=0)  # pyright: ignore[reportArgumentType] - dual takes bool
+    theirs = machine.fit(raw, present).coef_[0]
+    assert found @ theirs / np.linalg.norm(found) / np.linalg.norm(theirs) > 0.99999
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.3, 3.0])
+def test_every_kind_of_step_reaches_the_solution(noise: float) -> None:
+    """Few support vectors, many, and all of them: pairs, Newton and conjugate gradients take their turn."""
+    rng = np.random.default_rng(5)
+    latent, present = rng.normal(size=(150, 12)), rng.random(150) < 0.4
+    features = latent @ rng.normal(size=(12, 2000)) + 2.0 + noise * rng.normal(size=(150, 2000))
+    half = _halves(present, 2)
+    gram = with_intercept(gram_matrix(features))
+    own = out_of_fold(gram, present, half, cost=1.0)
+    sign = np.where(present, 1.0, -1.0)
+    for repeat, train in ((0, half[0]), (1, half[1])):
+        quadratic = positive_part(gram)[np.ix_(train, train)] * np.outer(sign[train], sign[train])
+        alpha = solve_box_dual(quadratic, 1.0, tolerance=1e-5)
+        assert alpha is not None
+        theirs = gram[np.ix_(~train, train)] @ (alpha * sign[train])
+        np.testing.assert_allclose(own.decisions[repeat, ~train], theirs, atol=2e-3 * np.abs(theirs).max())
+
+
+def test_copies_of_an_image_are_counted() -> None:
+    features = _problem(faces=30)[0]
+    assert identical_faces(gram_matrix(features)) == 0
+    features[7], features[9] = features[3], features[3]
+    assert identical_faces(gram_matrix(features)) == 2
+
+
+def test_features_in_groups_of_columns_have_the_same_gram_matrix() -> None:
+    features = _problem(faces=20)[0]
+    parts = np.array_split(features, 4, axis=1)
+    np.testing.assert_allclose(gram_of_parts(parts), gram_matrix(features), rtol=1e-6)
+
+
 def test_identical_images_do_not_break_the_solver() -> None:
     features, present = _problem(faces=60)
     features[30:] = features[:30]  # singular Gram matrix
@@ -75,12 +154,20 @@ def test_identical_images_do_not_break_the_solver() -> None:
     assert np.isfinite(found.decisions).all()
 
 
-def test_interior_point_agrees_with_coordinate_descent() -> None:
+def _never(*arguments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Descent that never arrives."""
+    train = arguments[3]
+    return np.zeros(train.shape), np.full(len(train), -1)
+
+
+def test_interior_point_agrees_with_descent(monkeypatch: pytest.MonkeyPatch) -> None:
     features, present = _problem(faces=60)
     gram, first_half = with_intercept(gram_matrix(features)), _halves(present, 3)
     descent = out_of_fold(gram, present, first_half, cost=0.01, tolerance=1e-9)
-    interior = out_of_fold(gram, present, first_half, cost=0.01, max_sweeps=1, tolerance=1e-7)
     assert (descent.sweeps > 0).all()
+    monkeypatch.setattr("painlens.concept_test.svm._fit_all", _never)
+    interior = out_of_fold(gram, present, first_half, cost=0.01, tolerance=1e-7)
+    assert (interior.sweeps < 0).all()
     np.testing.assert_allclose(interior.decisions, descent.decisions, atol=1e-5)
 
 
@@ -106,9 +193,10 @@ def test_overlapping_classes_in_few_dimensions_are_solved(dimensions: int, scale
 
 def test_a_fit_that_is_not_solved_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("painlens.concept_test.svm.solve_box_dual", lambda *_, **__: None)
+    monkeypatch.setattr("painlens.concept_test.svm._fit_all", _never)
     features, present = _problem(faces=40)
     with pytest.raises(NotConverged, match="did not converge"):
-        out_of_fold(with_intercept(gram_matrix(features)), present, _halves(present, 1), cost=1.0, max_sweeps=1)
+        out_of_fold(with_intercept(gram_matrix(features)), present, _halves(present, 1), cost=1.0)
 
 
 def test_a_tiny_cost_is_reported_as_degenerate() -> None:

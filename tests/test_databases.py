@@ -18,7 +18,9 @@ SEQUENCE = "042-ll042/ll042t1aaaff"
 
 
 def read(reader: str, root: Path, **settings: Any) -> pd.DataFrame:
-    database = Database.model_validate({"reader": reader, "root": root, **settings})
+    needed = {name: value for name, value in layouts.TREES[reader].settings.items() if name in ("layout", "classes")}
+    needed |= {"label": dict(layouts.TREES[reader].settings.get("label", {}))}
+    database = Database.model_validate({"reader": reader, "root": root, **needed, **settings})
     return read_frames(database, name="mine", root=root)
 
 
@@ -28,14 +30,7 @@ def reasons(frames: pd.DataFrame) -> dict[str, str]:
 
 def write(reader: str, root: Path) -> None:
     """A small database that the reader can read."""
-    if reader == "unbc":
-        layouts.write_unbc(root, {SEQUENCE: [0, 0, 3]})
-    elif reader == "biovid":
-        layouts.write_biovid(root, ["071309_w_21"], frames=3)
-    elif reader == "affectnet":
-        layouts.write_affectnet(root, [layouts.affectnet_row("1/a.png", 0)], [layouts.affectnet_row("2/b.png", 1)])
-    else:
-        layouts.write_manifest(root, [{"path": "a.png", "subject": "s1", "label": "pain"}])
+    layouts.TREES[reader].build(root)
 
 
 # Every reader -----------------------------------------------------------------------------------------------------
@@ -285,9 +280,10 @@ def test_biovid_own_list_with_an_unknown_id_is_an_error(tmp_path: Path) -> None:
         read("biovid", tmp_path)
 
 
-def test_biovid_folder_above_part_a_gets_a_hint(tmp_path: Path) -> None:
-    layouts.write_biovid(tmp_path / "PartA", ["071309_w_21"], frames=3)
-    with pytest.raises(DataError, match="give the folder .*PartA"):
+def test_biovid_parts_beside_each_other_ask_for_one(tmp_path: Path) -> None:
+    for part in ("PartA", "PartB"):
+        layouts.write_biovid(tmp_path / part, ["071309_w_21"], frames=3)
+    with pytest.raises(DataError, match="several copies of the layout: PartA, PartB; give one"):
         read("biovid", tmp_path)
 
 

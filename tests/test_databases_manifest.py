@@ -91,7 +91,7 @@ def test_manifest_without_rows_is_an_error(text: str, tmp_path: Path) -> None:
 
 
 def test_manifest_that_is_not_text_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "manifest.csv").write_bytes(b"\xff\xfe\x00\x81")
+    (tmp_path / "manifest.csv").write_bytes(b"\x00\x81\x8d")
     with pytest.raises(DataError, match="not a readable text table"):
         read("manifest", tmp_path)
 
@@ -119,9 +119,9 @@ def test_consent_to_publish(publish: object, owner: list[object] | None, flags: 
     assert frames["consent_publish"].tolist() == flags
 
 
-def test_consent_to_display_is_all_by_default(tmp_path: Path) -> None:
+def test_consent_to_display_is_unknown_by_default(tmp_path: Path) -> None:
     layouts.write_manifest(tmp_path, [{"path": "a.png", "subject": "s1", "label": "pain"}])
-    assert read("manifest", tmp_path)["consent_display"].tolist() == ["true"]
+    assert read("manifest", tmp_path)["consent_display"].tolist() == ["unknown"]
 
 
 def test_consent_list_with_an_unknown_participant_is_an_error(tmp_path: Path) -> None:

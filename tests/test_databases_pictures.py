@@ -1,5 +1,9 @@
 """Pixels of images and of frames of videos."""
 
+import os
+import resource
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -57,6 +61,79 @@ def test_truncated_image_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match="cannot be decoded"):
         load_frame(tmp_path, "a.jpg")
+
+
+def bomb(path: Path, side: int) -> None:
+    """A PNG of a few bytes whose header promises `side` x `side` pixels."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    chunks = [header, b"IDAT" + zlib.compress(b"\0" * 100), b"IEND"]
+    packed = b"".join(struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in chunks)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + packed)
+
+
+@pytest.mark.parametrize("side", [10_000, 60_000])
+def test_bomb_is_refused_by_its_header(side: int, tmp_path: Path) -> None:
+    bomb(tmp_path / "a.png", side)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DataError, match=r"too large: .*a\.png.*megapixels|cannot be decoded"):
+        load_frame(tmp_path, "a.png")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KiB; the pixels would take 300,000
+
+
+def test_picture_of_a_large_camera_is_read(tmp_path: Path) -> None:
+    Image.new("L", (8000, 7900)).save(tmp_path / "a.png")
+    assert load_frame(tmp_path, "a.png").shape == (7900, 8000, 3)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif", ".bmp"])
+def test_picture_under_another_suffix_is_read_for_what_it_is(suffix: str, tmp_path: Path) -> None:
+    layouts.save_picture(tmp_path / "a.png", layouts.picture(4))
+    (tmp_path / "a.png").rename(tmp_path / f"a{suffix}")
+    np.testing.assert_array_equal(load_frame(tmp_path, f"a{suffix}"), layouts.picture(4))
+
+
+@pytest.mark.parametrize(
+    "content", [b"PK\x03\x04" + b"\0" * 60, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"GIF89a"]
+)
+def test_files_that_are_no_picture_start_no_other_program(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.png.* is no picture of the kinds PNG, JPEG"):
+        load_frame(tmp_path, "a.png")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "BMP"])
+def test_picture_cut_anywhere_is_an_error(kind: str, tmp_path: Path) -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8))
+    image.save(tmp_path / "whole", kind)
+    whole = (tmp_path / "whole").read_bytes()
+    for share in (0.1, 0.5, 0.9):
+        (tmp_path / "a.png").write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(DataError, match="cannot be decoded"):
+            load_frame(tmp_path, "a.png")
+
+
+def test_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(DataError, match="image not found"):
+        load_frame(tmp_path, "a.png")
+
+
+@pytest.mark.parametrize("path", ["loop.png", "a\0b.png"])
+def test_paths_that_lead_nowhere_are_errors(path: str, tmp_path: Path) -> None:
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    with pytest.raises(DataError, match=r"no usable path|not found"):
+        load_frame(tmp_path, path)
+
+
+def test_pixels_of_a_table(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).integers(0, 256, (3, 48, 48))
+    lines = ["emotion,pixels,Usage", *(f"0,{' '.join(map(str, row.ravel()))},Training" for row in rows)]
+    (tmp_path / "fer2013.csv").write_text("\r\n".join(lines))
+    for number in (2, 0, 1):
+        found = load_frame(tmp_path, "fer2013.csv", number)
+        np.testing.assert_array_equal(found, np.repeat(rows[number][:, :, None], 3, axis=2))
+    with pytest.raises(DataError, match="table has 3 rows, wanted row 3"):
+        load_frame(tmp_path, "fer2013.csv", 3)
 
 
 def test_missing_image_is_an_error(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from difference_cases import face_table, random_maps, random_regions, study_shares
+from painlens.consent import Purpose
 from painlens.differences import NORMALISATIONS, normalise, pick_faces, region_candidates, regions_table, shares_table
 from painlens.regions import REGIONS
 from painlens.tables import DataError
@@ -138,7 +139,9 @@ def predictions_for(faces: pd.DataFrame, wrong: dict[str, str]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def picked(faces: pd.DataFrame, wrong: dict[str, str], consent: str = "display", per_database: int = 2) -> pd.DataFrame:
+def picked(
+    faces: pd.DataFrame, wrong: dict[str, str], consent: Purpose = "display", per_database: int = 2
+) -> pd.DataFrame:
     return pick_faces(
         study_shares(faces), predictions_for(faces, wrong), faces, models=("a", "b"), replicate="seed=0",
         normalisation="max", per_database=per_database, consent=consent,
@@ -193,4 +196,4 @@ def test_picked_faces_do_not_depend_on_the_order_of_rows() -> None:
 
 def test_unknown_kind_of_consent_is_refused() -> None:
     with pytest.raises(DataError, match="display or publish, got 'any'"):
-        picked(face_table({"x": 2}, 1), {}, "any")
+        picked(face_table({"x": 2}, 1), {}, "any")  # pyright: ignore[reportArgumentType] - what is refused

@@ -24,6 +24,12 @@ HAAR = Faces(detector="haar", size=64)
 WHOLE = Faces(detector="none", size=32)
 
 
+@pytest.fixture(autouse=True)
+def without_mesh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Landmarks come from files alone here; test_faces_networks.py has the face mesh."""
+    monkeypatch.setattr("painlens.faces.pieces.has_mesh", lambda: False)
+
+
 def write_cartoons(root: Path, count: int = 3) -> pd.DataFrame:
     """Frames with a drawn face, one without, one that is no picture; the table FRAMES of them."""
     rows = []

@@ -46,7 +46,8 @@ def test_due_jobs_with_a_marker_are_forced_by_name(run: RunFolder) -> None:
 
 
 def test_the_emotion_network_comes_before_what_can_wait(run: RunFolder) -> None:
-    called = command(run, due=(Due(Job("frames", "left"), "not done yet", ()), Due(Job("pretrain"), "not done yet", ())))
+    due = tuple(Due(job, "not done yet", ()) for job in (Job("frames", "left"), Job("pretrain")))
+    called = command(run, due=due)
     assert called[called.index("--prioritize") + 1] == ".workflow/done/pretrain.json"
     assert "--prioritize" not in command(run, due=(Due(REPORT, "not done yet", ()),))
 

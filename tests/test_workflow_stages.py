@@ -236,7 +236,7 @@ def _with_imports(used: set[str], declared: set[str]) -> set[str]:
         module = open_modules.pop()
         parts = [d for d in declared if d.startswith(f"{module}/")]
         place = PACKAGE / module
-        files = [PACKAGE / f"{part}.py" for part in parts if module not in declared]
+        files = [PACKAGE / f"{part}.py" for part in parts if module not in declared and not Path(part).suffix]
         if not files:
             files = sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
         new = {source for file in files for source in _imports(file).values()} - found - CARRIERS

@@ -37,13 +37,13 @@ def tiny_study(**changes: object) -> Study:
 def plain_package(folder: Path) -> Path:
     """A copy of the package in which every stage runs one small file, so that tests may edit sources."""
     package, real = folder / "painlens", Path(painlens.__file__).parent
-    for part in ("tables", "workflow"):
+    for part in ("study", "tables", "workflow"):
         shutil.copytree(real / part, package / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("__init__.py", "study.py", "progress.py"):
+    for name in ("__init__.py", "progress.py", "consent.py"):
         shutil.copy(real / name, package / name)
     for modules in stages.SOURCES.values():
         for module in modules:
-            source = package / f"{module}.py"
+            source = package / (module if Path(module).suffix else f"{module}.py")
             if not source.exists():
                 source.parent.mkdir(parents=True, exist_ok=True)
                 source.write_text(f"# {module}\n", encoding="utf-8")

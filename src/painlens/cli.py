@@ -5,13 +5,14 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 data or consent refused, 4 a check fai
 
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from painlens.study import StudyError, load_study
+from painlens import cli_annotations, cli_web
+from painlens.study import Replication, StudyError, load_study
 from painlens.tables import DataError
-from painlens.workflow.failures import FAILURE, REFUSED, USAGE, record_failure
+from painlens.workflow.failures import CHECK_FAILED, FAILURE, REFUSED, USAGE, record_failure
 from painlens.workflow.run_folder import RunFolder
 from painlens.workflow.stages import Job
 
@@ -23,6 +24,10 @@ app = typer.Typer(
     help="Two models were trained on two databases of faces: do they look at different things, which, how sure are we?",
     epilog="Start with: `painlens demo`",
 )
+
+app.add_typer(cli_annotations.app, name="annotations")
+app.add_typer(cli_web.people_app, name="people")
+app.command()(cli_web.serve)
 
 Source = Annotated[Path, typer.Argument(help="A study file (.yaml), or the folder of a run.", metavar="STUDY|RUN")]
 Overrides = Annotated[
@@ -36,6 +41,9 @@ ReplicateOption = Annotated[
 ]
 Cores = Annotated[int | None, typer.Option("--cores", "-c", min=1, help="Processes at once; default: all cores.")]
 Workers = Annotated[int, typer.Option("--workers", "-w", min=1, help="Processes that this step may use.")]
+
+
+_REPLICATION = Replication()  # a study's own defaults
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -201,14 +209,25 @@ def _verdict(run_folder: RunFolder) -> int:
 
 
 @app.command()
-def demo(folder: RunOption = None, overrides: Overrides = None, cores: Cores = None) -> None:
+def demo(
+    folder: RunOption = None,
+    overrides: Overrides = None,
+    cores: Cores = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Open the web interface on it, with a prepared task.")] = False,
+    port: cli_web.Port = cli_web.DEFAULT_PORT,
+) -> None:
     """Run the embedded demonstration: rendered databases with a planted difference.
 
-    Some minutes on two cores. Exits with 4 if the planted difference is missed.
+    Some minutes on two cores. Exits with 4 if the planted difference is missed. With `--serve` the web interface
+    opens on the finished run: `painlens demo --serve`.
     """
     from painlens.workflow.run_folder import shipped_study
 
     run_folder = _open(shipped_study("demo"), overrides, folder or Path("runs/demo"))
+    if serve:
+        cli_web.serve_demo(
+            run_folder.root, lambda: _run_all(run_folder, cores=cores, dry_run=False, profile="laptop"), port
+        )
     _run_all(run_folder, cores=cores, dry_run=False, profile="laptop")
 
 
@@ -226,6 +245,200 @@ def estimate(source: Source, overrides: Overrides = None, cores: Cores = None) -
     except StudyError as error:
         _fail(str(error), USAGE)
     print_estimate(estimate_study(study, cores=cores))
+
+
+@app.command()
+def certify(  # noqa: PLR0913, PLR0917 - one argument per option
+    level: Annotated[Literal["features", "images", "both"], typer.Option(help="What is made.")] = "both",
+    cells: Annotated[
+        list[str] | None, typer.Option("--cells", help="Only this design; repeatable. Default: all.", metavar="NAME")
+    ] = None,
+    studies: Annotated[
+        int | None, typer.Option(min=1, help="Studies per design; default: 1,000 of made features, 10 of images.")
+    ] = None,
+    folder: Annotated[Path, typer.Option(help="Folder of the studies; finished ones are kept.")] = Path("runs/certify"),
+    output: Annotated[Path | None, typer.Option(help="The record; default: certificate.json in the folder.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Begin no study of images after so many minutes; default: make all.")
+    ] = None,
+    pause_file: Annotated[Path | None, typer.Option(help="While this file exists no study of images is begun.")] = None,
+    cores: Cores = None,
+    profile: Annotated[str, typer.Option(help="laptop, slurm, or the folder of a Snakemake profile.")] = "laptop",
+) -> None:
+    """Run the whole procedure on databases with known truth and count how often it is right.
+
+    Features: small networks on made features, thousands of studies. Images: whole studies from rendered faces to
+    verdict, some minutes each. Finished studies are never made again, a killed one goes on; several of these commands
+    may work in one folder at the same time.
+
+    For example `painlens certify --level images --cells null --studies 20 --minutes 90`.
+    """
+    from painlens.certificate import certifying
+    from painlens.certificate.images import Course
+    from painlens.progress import reporter
+
+    course = Course(folder, cores, profile, minutes, pause_file, say=lambda line: typer.echo(line, err=True))
+    wanted = certifying.Order(
+        levels=("features", "images") if level == "both" else (level,),
+        cells=tuple(cells or ()),
+        studies=(studies or certifying.STUDIES[0], studies or certifying.STUDIES[1]),
+        course=course,
+        output=output or folder / certifying.RECORD,
+    )
+    try:
+        with reporter("certify") as progress:
+            made = certifying.certify(wanted, certifying.stamp(wanted), progress=progress)
+    except StudyError as error:
+        _fail(str(error), USAGE)
+    except DataError as error:
+        _fail(str(error), REFUSED)
+    for sentence in certifying.summary(made.certificate):
+        typer.echo(sentence)
+    typer.echo(f"\nCertificate: {wanted.output}")
+    if made.failed:
+        names = ", ".join(f"{draw.cell}/{draw.number}" for draw in made.failed)
+        _fail(f"{len(made.failed)} studies failed and were not counted: {names}; their logs say why", FAILURE)
+
+
+@app.command()
+def plan(  # noqa: PLR0913, PLR0917 - the size of a study
+    participants: Annotated[int, typer.Option(min=4, help="Participants of each database.")],
+    images: Annotated[int, typer.Option(min=4, help="Annotated test faces of each database.")],
+    prevalence: Annotated[float, typer.Option(min=0.001, max=0.999, help="Share of the faces that show the concept.")],
+    seeds: Annotated[int, typer.Option(min=1, help="Fine-tunings of each database.")] = _REPLICATION.seeds,
+    halves: Annotated[
+        int, typer.Option(min=1, help="Splits of the training participants into halves.")
+    ] = _REPLICATION.half_splits,
+    test: Annotated[
+        int | None, typer.Option(min=2, help="Of the participants, how many are tested; default: 3 of 10.")
+    ] = None,
+    other: Annotated[
+        int | None, typer.Option(min=4, help="Participants of the second database; default: as many.")
+    ] = None,
+    power: Annotated[float, typer.Option(min=0.05, max=0.999, help="Wanted probability to find it.")] = 0.8,
+    confidence: Annotated[float, typer.Option(min=0.51, max=0.9999, help="Level of the intervals.")] = 0.95,
+    record: Annotated[
+        Path | None, typer.Option(help="A certificate; default: the one that comes with painlens.")
+    ] = None,
+) -> None:
+    """Say beforehand which difference between two databases a study of some size can detect.
+
+    From the variance components of the certificate: training participants, seeds, test participants and faces.
+
+    For example `painlens plan --participants 25 --images 400 --prevalence 0.2 --seeds 5 --halves 4`.
+    """
+    from rich.console import Console
+
+    from painlens.certificate.cells import SHIPPED, read_certificate
+    from painlens.certificate.planning import plan_of
+    from painlens.certificate.planning_shown import plan_table, show_plan
+
+    try:
+        people = (participants, other or participants)
+        planned = plan_of(people, images=images, prevalence=prevalence, seeds=seeds, halves=halves, test=test)
+        certificate = read_certificate(record or SHIPPED)
+        if certificate is None:
+            raise DataError(f"there is no certificate {record or SHIPPED}; make one with `painlens certify`")
+        found = plan_table(certificate, planned, power=power, confidence=confidence)
+    except StudyError as error:
+        _fail(str(error), USAGE)
+    except DataError as error:
+        _fail(str(error), REFUSED)
+    show_plan(found, planned, Console())
+
+
+@app.command()
+def doctor(  # noqa: PLR0913 - options of a command
+    target: Annotated[
+        Path, typer.Argument(help="A study file, a run, or an owner's folder.", metavar="STUDY|RUN|FOLDER")
+    ],
+    overrides: Overrides = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    pictures: Annotated[
+        int | None, typer.Option(min=0, help="Pictures per database that are opened; default: all; 0: none.")
+    ] = None,
+    faces: Annotated[
+        int, typer.Option(min=0, help="Frames per database on which detectors are tried before a run has faces.")
+    ] = 120,
+    workers: Workers = 1,
+) -> None:
+    """Audit databases before a study is believed: counts, unreadable files, duplicates, people in two parts, consent.
+
+    Exits with 3 if it finds a leak. Nothing is written. For example `painlens doctor /data/UNBC`, or
+    `painlens doctor studies/paper.yaml --pictures 2000 --json`.
+    """
+    from rich.console import Console
+
+    from painlens.doctor import Depth
+    from painlens.doctor.examine import examine
+    from painlens.doctor.show import as_json as to_json
+    from painlens.doctor.show import show
+
+    try:
+        found = examine(target, overrides or (), depth=Depth(pictures, faces, workers), quiet=as_json)
+    except StudyError as error:
+        _fail(str(error), USAGE)
+    except (DataError, OSError) as error:
+        _fail(str(error), REFUSED)
+    if as_json:
+        typer.echo(to_json(found))
+    else:
+        show(found, Console())
+    raise typer.Exit(REFUSED if found.leaks else 0)
+
+
+@app.command()
+def forget(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")],
+    participant: Annotated[str, typer.Option(help="Id of the person, as in the tables.")] = "",
+    database: Annotated[str, typer.Option("--database", "-d", help="Only in this database; alone: all of it.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would be removed.")] = False,
+) -> None:
+    """Remove a person or a database from a run: every crop, map, feature, prediction, and networks that saw them.
+
+    Says what must be computed again. The owner's folder is not touched, and the person is not read from it again.
+    For example `painlens forget runs/paper --participant 042-ll042 --dry-run`.
+    """
+    from painlens.forgetting import forget as carry_out
+    from painlens.forgetting import plan_forgetting
+
+    run_folder = _open(run, None, None)
+    try:
+        plan = plan_forgetting(run_folder, participant=participant, database=database)
+        for change in plan.changes:
+            typer.echo(f"{change.place}: {change.what}")
+        if plan.recompute:
+            typer.echo("To be computed again (painlens run): " + ", ".join(job.name for job in plan.recompute))
+        if dry_run:
+            typer.echo("Nothing was touched (--dry-run).")
+            return
+        left = carry_out(run_folder, plan)
+    except DataError as error:
+        _fail(str(error), REFUSED)
+    if left.answers:
+        typer.echo("annotations.sqlite keeps people's answers about the person (no pixels); delete it if they must go")
+    if left.places:
+        _fail(f"still named in {', '.join(left.places)}; remove it there by hand", CHECK_FAILED)
+    typer.echo("Forgotten. A study file of your own may still name the person; take the id out before the next run.")
+
+
+@app.command()
+def datasheet(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")],
+    database: Annotated[str, typer.Option("--database", "-d", help="Only this database; default: all.")] = "",
+    croissant: Annotated[bool, typer.Option(help="Also Croissant metadata, without pixels.")] = False,
+) -> None:
+    """Write a datasheet per database from what was found: counts, exclusions, classes, consent, licence.
+
+    Example: `painlens datasheet runs/demo --croissant`
+    """
+    from painlens.datasheet import write_datasheets
+
+    try:
+        for path in write_datasheets(_open(run, None, None), only=database, croissant=croissant):
+            typer.echo(path)
+    except DataError as error:
+        _fail(str(error), REFUSED)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """The answers of a network to faces: logits, log-odds, probabilities, and the features below them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import h5py
 import numpy as np
@@ -10,10 +10,11 @@ from jaxtyping import Float
 from scipy.special import logsumexp, softmax
 from torch import Tensor
 
-from painlens.backbones import FaceNetwork
+from painlens.backbones import LAST_POOL, FaceNetwork, layer_place, layer_shape, run_from, run_to
 from painlens.progress import Progress, silent, track
 from painlens.tables import PREDICTIONS, DataError, conform
 
+MOST_BYTES = 2**29  # of the features of one group of channels
 LOGIT = "logit:"  # prefix of the columns of a PREDICTIONS table that hold logits
 
 
@@ -35,6 +36,65 @@ def last_pool_features(
     first_dense = next(layer for layer in network.classifier if isinstance(layer, torch.nn.Linear))
     width = first_dense.in_features
     return _in_batches(network, network.last_pool, faces, width=width, batch=batch, progress=progress)
+
+
+def layer_features(
+    network: FaceNetwork, faces: np.ndarray | h5py.Dataset, layer: str, *, batch: int = 32
+) -> Float[np.ndarray, "face feature"]:
+    """Outputs of a named layer (`painlens.backbones.layer_names`), float32 (n, values of the layer)."""
+    if layer == LAST_POOL:
+        return last_pool_features(network, faces, batch=batch)
+    return np.concatenate(list(layer_parts(network, faces, layer, batch=batch)), axis=1)
+
+
+def layer_parts(
+    network: FaceNetwork, faces: np.ndarray | h5py.Dataset, layer: str, *, batch: int = 32, most: int = MOST_BYTES
+) -> Iterator[Float[np.ndarray, "face part"]]:
+    """The same in groups of channels, one at a time in memory: early layers hold millions of values per face.
+
+    Parameters
+    ----------
+    most
+        Bytes of a group; a layer of three times as many runs the network three times.
+    """
+    place = layer_place(network, layer)
+    shape = layer_shape(network, place)
+    width = int(np.prod(shape[1:]))
+    step = max(1, min(shape[0], most // (4 * width * max(len(faces), 1))))
+    for start in range(0, shape[0], step):
+        channels = slice(start, min(start + step, shape[0]))
+
+        def answer(x: Tensor, channels: slice = channels) -> Tensor:
+            return run_to(network, x, place)[:, channels].flatten(1)
+
+        columns = (channels.stop - channels.start) * width
+        yield _in_batches(network, answer, faces, width=columns, batch=batch, progress=silent)
+
+
+def score_gradients(
+    network: FaceNetwork, features: Float[np.ndarray, "face feature"], *, layer: str, target: str, batch: int = 128
+) -> Float[np.ndarray, "face feature"]:
+    """Gradient of the target class's log-odds with respect to the features of a layer, float32, at these features.
+
+    Only the layers above are run, so that it costs a fraction of an answer.
+    """
+    place, own = layer_place(network, layer), list(network.classes).index(target)
+    shape = layer_shape(network, place)
+    found = np.empty(features.shape, dtype=np.float32)
+    was_training = network.training
+    network.eval()
+    try:
+        for start in range(0, len(features), batch):
+            x = torch.tensor(features[start : start + batch], device=network.device)
+            x = x.reshape(-1, *shape).requires_grad_()
+            logits = run_from(network, x, place)
+            others = [k for k in range(len(network.classes)) if k != own]
+            score = logits[:, own] - torch.logsumexp(logits[:, others], dim=1)
+            gradient = torch.autograd.grad(score.sum(), x)[0]
+            found[start : start + batch] = gradient.flatten(1).cpu().numpy()
+    finally:
+        network.train(was_training)
+    return found
 
 
 def probabilities(logits: Float[np.ndarray, "face logit"]) -> Float[np.ndarray, "face logit"]:

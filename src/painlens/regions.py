@@ -5,7 +5,6 @@ lips 48-59, inner lips 60-67. Coordinates are x, y in pixels of the crop; whole 
 A point that is not known is NaN.
 """
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -186,6 +185,8 @@ def _hulls(
 
 def _spans(points: NDArray[np.float64], size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Left and right end of a convex hull in each row of pixels; left is larger where the row is not crossed."""
+    import cv2  # here, since the web server needs the names of the regions but has no memory to spare for OpenCV
+
     known = points[~np.isnan(points).any(axis=1)]
     nothing = np.full(size, np.inf), np.full(size, -np.inf)
     if len(known) < 3:

@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from painlens.attributions.structure import FALLBACK, UnsupportedStructure
+from painlens.tables import DataError
 
 
 @runtime_checkable
@@ -51,6 +52,31 @@ def prepared(network: nn.Module, faces: UInt8[np.ndarray, "face height width 3"]
     """Faces as the network's input, on its device."""
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
     return _as_face_network(network).prepare(faces).to(device)
+
+
+def logits_of(network: "FaceNetwork", faces: UInt8[np.ndarray, "face height width 3"]) -> Float[Tensor, "face class"]:
+    """Logits of faces by the network as it is."""
+    module = network
+    assert isinstance(module, nn.Module)
+    return module(prepared(module, faces))
+
+
+def check_network(network: nn.Module) -> None:
+    """Whether the weights are numbers.
+
+    Raises
+    ------
+    DataError
+        A weight is NaN or infinite; the message names it.
+    """
+    named = [*network.named_parameters(), *network.named_buffers()]
+    for name, values in named:
+        if values.is_floating_point() and not bool(values.isfinite().all()):
+            wrong = int((~values.isfinite()).sum())
+            raise DataError(
+                f"{wrong} of {values.numel()} values of '{name}' are NaN or infinite, so that every map would be; the "
+                "training diverged or the file is damaged: train with a smaller learning rate, or take another file"
+            )
 
 
 @contextmanager

@@ -10,8 +10,9 @@ ViRelAy reads these datasets (n faces, K classes); the colour channels are summe
 ==============  =========================  ==============================================================
 
 The group ``painlens`` beside them says whose maps these are: text datasets ``database``, ``frame_id``,
-``participant``, ``label``; float64 datasets ``logit``, ``relevance``, ``bias``, ``dead`` (the ledger); ``written``
-(1 for each face whose map is whole); the attributes of the file are the header.
+``participant``, ``label``; float64 datasets ``logit``, ``relevance``, ``bias``, ``dead`` (the ledger); ``absorbed``,
+float64 (n, layers), what each layer kept, the layers' names in the header; ``written`` (1 for each face whose map is
+whole); the attributes of the file are the header.
 
 While it is written, the file lies beside its place under a hidden name. All space is allocated at the start, so that
 afterwards only numbers change in place; a face counts as written after its numbers have reached the disk. A killed
@@ -32,7 +33,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from painlens.attributions.relevance import Relevance
+from painlens.attributions.relevance import Relevance, ledger_error
 from painlens.tables import LEDGER, DataError, conform
 
 FORMAT = "painlens relevance 1"
@@ -58,6 +59,8 @@ class RelevanceHeader:
         Attribution method, with everything that changes its numbers, e.g. "lrp paper float32".
     weights
         SHA-256 of the network's weights file.
+    layers
+        Names of the layers that may keep relevance, from the input to the logits; empty where they are not booked.
     """
 
     model: str
@@ -66,6 +69,7 @@ class RelevanceHeader:
     target: str
     method: str
     weights: str
+    layers: tuple[str, ...] = ()
 
 
 class RelevanceWriter:
@@ -111,7 +115,7 @@ class RelevanceWriter:
             raise ValueError(f"expected {rows.stop - rows.start} maps for {rows}, got {len(relevance.maps)}")
         _dataset(self._file, "attribution")[rows, 0] = relevance.maps
         _dataset(self._file, "prediction")[rows] = relevance.logits
-        for name in LEDGER_ENTRIES:
+        for name in (*LEDGER_ENTRIES, "absorbed"):
             _dataset(self._file, f"painlens/{name}")[rows] = getattr(relevance, name)
         self._sync()  # the numbers first, then the word that they are whole
         _dataset(self._file, "painlens/written")[rows] = 1
@@ -163,6 +167,11 @@ class StoredRelevance:
         with h5py.File(self.path, "r") as file:
             return _dataset(file, "attribution")[rows, 0]
 
+    def absorbed(self) -> Float[np.ndarray, "face layer"]:
+        """What every layer of `header.layers` kept of every map, float64."""
+        with h5py.File(self.path, "r") as file:
+            return _dataset(file, "painlens/absorbed")[:]
+
     def blocks(self, size: int) -> Iterator[tuple[slice, Float[np.ndarray, "face height width"]]]:
         """All maps in pieces of at most `size` faces, each with its rows."""
         for start in range(0, len(self), size):
@@ -194,11 +203,15 @@ def _load(path: Path, file: h5py.File) -> StoredRelevance:
     if missing:
         raise DataError(f"{path} lacks the maps of {missing} faces; run 'attribute' again")
     values = json.loads(str(file.attrs["header"]))
-    header = RelevanceHeader(**{**values, "classes": tuple(values["classes"])})
+    listed = {name: tuple(values.get(name, ())) for name in ("classes", "layers")}
+    header = RelevanceHeader(**{**values, **listed})
     texts = {name: pd.array(_dataset(file, f"painlens/{name}").asstr()[:], dtype="string") for name in TEXTS}
     entries = {name: _dataset(file, f"painlens/{name}")[:] for name in LEDGER_ENTRIES}
     faces = pd.DataFrame(texts)
-    ledger = faces[["database", "frame_id"]].assign(model=header.model, replicate=header.replicate, **entries)
+    error = ledger_error(*(entries[name] for name in LEDGER_ENTRIES))
+    ledger = faces[["database", "frame_id"]].assign(
+        model=header.model, replicate=header.replicate, **entries, error=error
+    )
     return StoredRelevance(path, header, faces, conform(ledger, LEDGER), _dataset(file, "prediction")[:])
 
 
@@ -245,6 +258,7 @@ def _create(partial: Path, header: RelevanceHeader, faces: pd.DataFrame, size: t
             own.create_dataset(name, data=faces[name].astype(str).to_list(), dtype=h5py.string_dtype(), shape=(n,))
         for name in LEDGER_ENTRIES:
             _allocate(own, name, (n,), np.float64)
+        _allocate(own, "absorbed", (n, len(header.layers)), np.float64)
         _allocate(own, "written", (n,), np.uint8)
         file.attrs["format"] = FORMAT
         file.attrs["header"] = json.dumps(asdict(header), sort_keys=True)

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 Kind = TypeVar("Kind", bound=nn.Module)
-Size = TypeVar("Size", int, int | None)
 
 IDLE = (nn.Dropout, nn.Dropout2d, nn.Identity)  # they change nothing at inference time
 PROBABILITIES = (nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.Sigmoid, nn.LogSigmoid)
@@ -18,68 +18,100 @@ class UnsupportedStructure(TypeError):
     """The layers are not of the plain form that an attribution understands; the message names the layer."""
 
 
+class NoLogits(UnsupportedStructure):
+    """The network gives probabilities, and no attribution of this package starts at one."""
+
+
 @dataclass(frozen=True)
 class ConvBlock:
-    """A convolution with its ReLU, and the max-pool behind it if there is one."""
+    """A convolution, its batch norm folded in, with its ReLU and the max-pool behind it if there is one."""
 
-    conv: nn.Conv2d
+    name: str
+    weight: Tensor
+    bias: Tensor | None
+    options: tuple[Any, Any, Any]  # stride, padding, dilation; Any, because torch declares them as wider than here
     pool: nn.MaxPool2d | None
 
 
 @dataclass(frozen=True)
 class DenseBlock:
-    """A dense layer, with a ReLU unless it is the last one."""
+    """A dense layer, its batch norm folded in, with a ReLU unless it is the last one."""
 
-    linear: nn.Linear
+    name: str
+    weight: Tensor
+    bias: Tensor | None
     relu: bool
 
 
 @dataclass(frozen=True)
+class PoolBlock:
+    """A max-pool that does not stand right behind a convolution, or an average pool."""
+
+    name: str
+    pool: nn.MaxPool2d | nn.AvgPool2d | nn.AdaptiveAvgPool2d
+
+
+@dataclass(frozen=True)
+class FlattenBlock:
+    """Planes become one row of numbers."""
+
+    name: str
+
+
+Block = ConvBlock | DenseBlock | PoolBlock | FlattenBlock
+
+
+@dataclass(frozen=True)
 class Structure:
-    """Convolution blocks, then dense blocks.
+    """Blocks in forward order."""
 
-    `average_size` is the output size of an adaptive average pool between the two; it must change nothing (VGG has one
-    for inputs of other sizes).
-    """
+    blocks: tuple[Block, ...]
 
-    convs: tuple[ConvBlock, ...]
-    average_size: tuple[int | None, int | None] | None
-    dense: tuple[DenseBlock, ...]
+    @property
+    def convs(self) -> tuple[ConvBlock, ...]:
+        """The convolutions."""
+        return tuple(block for block in self.blocks if isinstance(block, ConvBlock))
+
+    @property
+    def dense(self) -> tuple[DenseBlock, ...]:
+        """The dense layers."""
+        return tuple(block for block in self.blocks if isinstance(block, DenseBlock))
 
 
 def read_structure(layers: Iterable[nn.Module]) -> Structure:
     """Blocks of a network given as its layers in forward order, from the input to the logits.
 
-    Accepted are (Conv2d, ReLU, optional MaxPool2d) blocks, Flatten, (Linear, ReLU) blocks and a last Linear. Nested
-    `nn.Sequential` are opened; Dropout and Identity are skipped; AdaptiveAvgPool2d may stand before Flatten.
+    Accepted are convolution, batch norm if any, ReLU, then any number of max- and average pools, and so on; an adaptive
+    average pool; Flatten; dense layer, batch norm if any, ReLU, and so on; and a last dense layer. Nested
+    `nn.Sequential` are opened; Dropout and Identity are skipped. Weights are taken as they are now.
 
     Raises
     ------
     UnsupportedStructure
-        For anything else, naming the layer and what to do.
+        For anything else, naming the layer and what to do; `NoLogits` where the last layer gives probabilities.
     """
     reader = _Reader(layers)
-    convs = []
+    blocks: list[Block] = []
     while reader.at(nn.Conv2d):
-        convs.append(_conv_block(reader))
-    average_size = None
-    if reader.at(nn.AdaptiveAvgPool2d):
-        average_size = _pair(reader.take(nn.AdaptiveAvgPool2d).output_size)
-    flatten = reader.take(nn.Flatten)
-    if (flatten.start_dim, flatten.end_dim) != (1, -1):
-        reader.refuse_last("flattens other axes than all but the first")
-    dense = [_dense_block(reader)]
+        blocks.append(_conv_block(reader))
+        while pool := reader.take_any(nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d):
+            _check_average(reader, pool)
+            blocks.append(PoolBlock(reader.last_name, pool))
+    blocks.append(_flatten_block(reader))
+    last = _dense_block(reader)
+    blocks.append(last)
     while not reader.finished:
-        if not dense[-1].relu:
+        if not last.relu:
             reader.refuse_here("follows a dense layer without ReLU")
-        dense.append(_dense_block(reader))
-    if dense[-1].relu:
-        reader.refuse_last("ends the network, whose last layer must be a dense layer that gives logits")
-    return Structure(tuple(convs), average_size, tuple(dense))
+        last = _dense_block(reader)
+        blocks.append(last)
+    if last.relu:
+        reader.refuse_last("ends the network; the engine expects a dense layer that gives logits")
+    return Structure(tuple(blocks))
 
 
 class _Reader:
-    """The layers from left to right, idle ones skipped; it knows the name of the one that it refuses."""
+    """Walks through the layers and remembers their places."""
 
     def __init__(self, layers: Iterable[nn.Module]) -> None:
         numbered = enumerate(_expand(layers))
@@ -89,6 +121,12 @@ class _Reader:
     @property
     def finished(self) -> bool:
         return self._next == len(self._layers)
+
+    @property
+    def last_name(self) -> str:
+        """Place and kind of the layer that was taken last."""
+        position, layer = self._layers[self._next - 1]
+        return f"{position} {type(layer).__name__}"
 
     def at(self, kind: type[nn.Module]) -> bool:
         """Whether the next layer is exactly of this kind: a subclass may compute something else."""
@@ -106,6 +144,13 @@ class _Reader:
         self._next += 1
         return layer
 
+    def take_any(self, *kinds: type[Kind]) -> Kind | None:
+        """The next layer if it is of one of these kinds."""
+        for kind in kinds:
+            if self.at(kind):
+                return self.take(kind)
+        return None
+
     def refuse_here(self, problem: str) -> NoReturn:
         """Refuse the next layer."""
         self._refuse(self._next, problem)
@@ -118,7 +163,7 @@ class _Reader:
         position, layer = self._layers[index]
         name = f"layer {position} ({type(layer).__name__})"
         if isinstance(layer, PROBABILITIES):
-            raise UnsupportedStructure(
+            raise NoLogits(
                 f"{name} turns logits into probabilities, but relevance starts at a logit; give the layers without it"
             )
         raise UnsupportedStructure(f"{name} {problem}; {FALLBACK}. The layer: {layer}")
@@ -126,27 +171,56 @@ class _Reader:
 
 def _conv_block(reader: _Reader) -> ConvBlock:
     conv = reader.take(nn.Conv2d)
+    name = reader.last_name
     if conv.groups != 1:
         reader.refuse_last(f"has {conv.groups} groups; the engine expects 1")
     if conv.padding_mode != "zeros" or isinstance(conv.padding, str):
         reader.refuse_last("must be padded with zeros by numbers, not by a mode")
+    weight, bias = _folded(reader, conv, reader.take_any(nn.BatchNorm2d))
     reader.take(nn.ReLU)
-    if not reader.at(nn.MaxPool2d):
-        return ConvBlock(conv, None)
-    pool = reader.take(nn.MaxPool2d)
-    if _pair(pool.kernel_size) != _pair(pool.stride):
-        reader.refuse_last("has windows that overlap or leave gaps; the engine expects stride = kernel size")
-    if (_pair(pool.padding), _pair(pool.dilation), pool.ceil_mode) != ((0, 0), (1, 1), False):
-        reader.refuse_last("has padding, dilation or ceil_mode")
-    return ConvBlock(conv, pool)
+    pool = reader.take_any(nn.MaxPool2d)
+    return ConvBlock(name, weight, bias, (conv.stride, conv.padding, conv.dilation), pool)
 
 
 def _dense_block(reader: _Reader) -> DenseBlock:
     linear = reader.take(nn.Linear)
-    relu = reader.at(nn.ReLU)
-    if relu:
-        reader.take(nn.ReLU)
-    return DenseBlock(linear, relu)
+    name = reader.last_name
+    weight, bias = _folded(reader, linear, reader.take_any(nn.BatchNorm1d))
+    return DenseBlock(name, weight, bias, reader.take_any(nn.ReLU) is not None)
+
+
+def _flatten_block(reader: _Reader) -> FlattenBlock:
+    flatten = reader.take(nn.Flatten)
+    if (flatten.start_dim, flatten.end_dim) != (1, -1):
+        reader.refuse_last("flattens other axes than all but the first")
+    return FlattenBlock(reader.last_name)
+
+
+def _check_average(reader: _Reader, pool: nn.Module) -> None:
+    if isinstance(pool, nn.AvgPool2d) and pool.divisor_override is not None:
+        reader.refuse_last("divides by a number of its own")
+
+
+def _folded(
+    reader: _Reader, layer: nn.Conv2d | nn.Linear, norm: nn.BatchNorm1d | nn.BatchNorm2d | None
+) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias of a layer and the batch norm behind it as one linear layer, as at inference time."""
+    weight, bias = layer.weight.detach(), None if layer.bias is None else layer.bias.detach()
+    if norm is None:
+        return weight, bias
+    mean, variance = norm.running_mean, norm.running_var
+    if mean is None or variance is None:
+        reader.refuse_last(
+            "keeps no running statistics, so that a face's logits depend on the other faces of its batch"
+        )
+    # In float64: the folded network must give the logits of the network itself.
+    scale = (variance.double() + norm.eps).rsqrt()
+    shift = torch.zeros_like(scale)
+    if norm.affine:
+        scale, shift = scale * norm.weight.detach().double(), norm.bias.detach().double()
+    start = torch.zeros_like(scale) if bias is None else bias.double()
+    folded = weight.double() * scale.view(-1, *[1] * (weight.ndim - 1))
+    return folded.to(weight.dtype), ((start - mean.double()) * scale + shift).to(weight.dtype)
 
 
 def _expand(layers: Iterable[nn.Module]) -> Iterator[nn.Module]:
@@ -156,9 +230,3 @@ def _expand(layers: Iterable[nn.Module]) -> Iterator[nn.Module]:
             yield from _expand(layer)
         else:
             yield layer
-
-
-def _pair(size: Size | tuple[Size, ...]) -> tuple[Size, Size]:
-    if isinstance(size, tuple):
-        return size[0], size[1]
-    return size, size

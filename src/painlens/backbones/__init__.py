@@ -5,18 +5,25 @@
 """
 
 from painlens.backbones.device import choose_device, choose_precision
+from painlens.backbones.layers import LAST_POOL, layer_names, layer_place, layer_shape, run_from, run_to
 from painlens.backbones.registry import BACKBONES, build_network
 from painlens.backbones.vgg import FaceNetwork
 from painlens.backbones.weights import load_network, load_pretrained, load_public_vgg16, save_network
 
 __all__ = [
     "BACKBONES",
+    "LAST_POOL",
     "FaceNetwork",
     "build_network",
     "choose_device",
     "choose_precision",
+    "layer_names",
+    "layer_place",
+    "layer_shape",
     "load_network",
     "load_pretrained",
     "load_public_vgg16",
+    "run_from",
+    "run_to",
     "save_network",
 ]

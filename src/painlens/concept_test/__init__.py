@@ -15,17 +15,20 @@ from painlens.concept_test.association import measure_auroc
 from painlens.concept_test.causes import cause_table, measure_cause
 from painlens.concept_test.claims import claim_rows, refused_rows, verdict_table
 from painlens.concept_test.decodability_tables import MEASURE as DECODABILITY_MEASURE
-from painlens.concept_test.decodability_tables import tabulate_decodability
+from painlens.concept_test.decodability_tables import sweep_layers, tabulate_decodability
+from painlens.concept_test.directions import KINDS, PREFIX, Directions
 from painlens.concept_test.expectation import Finding, judge
 from painlens.concept_test.folds import Untestable
 from painlens.concept_test.material import Evidence, Material, gather, labelled_faces
 from painlens.concept_test.measured import Measured, association_table
+from painlens.concept_test.problems import problem_of
 from painlens.concept_test.regression import measure_adjusted_regression, measure_regression
 from painlens.concept_test.relevance import measure_relevance
+from painlens.concept_test.reliability import load_ratings, tabulate_label_noise, tabulate_reliability
 from painlens.concept_test.verdicts import Statement, describe
 from painlens.progress import Progress, silent
 from painlens.study import ConceptTest, Replication
-from painlens.tables import ASSOCIATION, CAUSES, conform, empty
+from painlens.tables import ASSOCIATION, CAUSES, LABEL_NOISE, RELIABILITY, conform, empty
 
 __all__ = [
     "MEASURES",
@@ -37,6 +40,7 @@ __all__ = [
     "describe",
     "judge",
     "labelled_faces",
+    "load_ratings",
 ]
 
 
@@ -58,6 +62,7 @@ MEASURES: dict[str, Measure] = {
     "relevance:max": measure_relevance,
     "cause": measure_cause,
 }
+WITHOUT_LABELS = ("cause",)  # measures that need no concept label
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,10 @@ class ConceptTests:
     causes: pd.DataFrame
     verdicts: pd.DataFrame
     replication: pd.DataFrame
+    directions: pd.DataFrame
+    layers: pd.DataFrame
+    reliability: pd.DataFrame
+    label_noise: pd.DataFrame
 
 
 def concept_tests(  # noqa: PLR0913 - the sections of the study that this step reads
@@ -105,33 +114,67 @@ def concept_tests(  # noqa: PLR0913 - the sections of the study that this step r
     """
     databases = tuple(databases)
     material = gather(
-        evidence, databases=databases, regions=regions, target=target, smallest_cell=settings.smallest_cell
-    )
+        evidence, databases=databases, regions=regions, target=target, smallest_cell=settings.smallest_cell,
+        draws=settings.bootstrap,
+    )  # fmt: skip
     confidence = replication.confidence
+    measured, rows = _measure_all(material, confidence, databases)
+    directions = Directions(material, settings=settings, target=target, seed=seed)
+    decoded = tabulate_decodability(
+        evidence, material, databases=databases, settings=settings, seed=seed, progress=progress,
+        directions=directions if settings.gradients and evidence.gradients is not None else None,
+    )  # fmt: skip
+    for concept, reason in decoded.refused.items():
+        rows += refused_rows(DECODABILITY_MEASURE, concept, databases, reason=reason, confidence=confidence)
+    along = directions.measured()
+    for concept, reason in directions.refused.items() if along else ():
+        for kind in KINDS:
+            rows += refused_rows(PREFIX + kind, concept, databases, reason=reason, confidence=confidence)
+    measured += along
+    for one in (*measured, *decoded.measured):
+        for a, b in combinations(databases, 2):
+            fine_tunings = one.measure == DECODABILITY_MEASURE
+            rows += claim_rows(one, a, b, confidence=confidence, fine_tunings=fine_tunings)
+    notes = {concept: problem_of(material, concept).confounded for concept in regions}
+    verdicts = verdict_table(
+        [row | {"note": notes[str(row["concept"])]} for row in rows],
+        declared=settings.declared, equivalence={str(name): bound for name, bound in settings.equivalence.items()},
+    )  # fmt: skip
+    reliability, label_noise = empty(RELIABILITY), empty(LABEL_NOISE)
+    if evidence.ratings is not None:
+        reliability = tabulate_reliability(material, evidence.ratings, confidence=confidence, seed=seed)
+        label_noise = tabulate_label_noise(
+            material, reliability, databases, draws=settings.label_noise_draws, seed=seed
+        )
+    return ConceptTests(
+        conform(association_table(measured), ASSOCIATION) if measured else empty(ASSOCIATION),
+        decoded.decodability,
+        cause_table(evidence.twins) if evidence.twins is not None else empty(CAUSES),
+        verdicts,
+        decoded.replication,
+        directions.table(),
+        sweep_layers(evidence, material, settings=settings, seed=seed, progress=progress),
+        reliability,
+        label_noise,
+    )
+
+
+def _measure_all(
+    material: Material, confidence: float, databases: tuple[str, ...]
+) -> tuple[list[Measured], list[dict[str, object]]]:
+    """The measures in `MEASURES` of every concept, and the rows of those that cannot be taken."""
     rows: list[dict[str, object]] = []
     measured: list[Measured] = []
-    for concept in regions:
+    for concept in material.present:
+        refusal = problem_of(material, concept).refusal
         for name, measure in MEASURES.items():
             try:
+                if refusal and name not in WITHOUT_LABELS:
+                    raise Untestable(refusal)
                 found = measure(material, concept)
             except Untestable as error:
                 rows += refused_rows(name, concept, databases, reason=str(error), confidence=confidence)
                 continue
             if found is not None:
                 measured.append(found)
-    decoded = tabulate_decodability(
-        evidence, material, databases=databases, settings=settings, seed=seed, progress=progress
-    )
-    for concept, reason in decoded.refused.items():
-        rows += refused_rows(DECODABILITY_MEASURE, concept, databases, reason=reason, confidence=confidence)
-    for one in (*measured, *decoded.measured):
-        for a, b in combinations(databases, 2):
-            fine_tunings = one.measure == DECODABILITY_MEASURE
-            rows += claim_rows(one, a, b, confidence=confidence, fine_tunings=fine_tunings)
-    return ConceptTests(
-        conform(association_table(measured), ASSOCIATION) if measured else empty(ASSOCIATION),
-        decoded.decodability,
-        cause_table(evidence.twins) if evidence.twins is not None else empty(CAUSES),
-        verdict_table(rows),
-        decoded.replication,
-    )
+    return measured, rows

@@ -44,5 +44,6 @@ def measure_auroc(material: Material, concept: str) -> Measured:
     cells = usable_cells(faces, present, concept=concept, smallest=material.smallest_cell)
     used, cells = restrict(cells)
     people = people_of(faces.iloc[used])
-    values = stratified_auroc(material.score[:, rows[used]], cells, people, people.leave_one_out)
-    return Measured("auroc", concept, material.networks, values, people.database, names_of(cells), len(used))
+    weights = people.weightings(material.draws)
+    values = stratified_auroc(material.score[:, rows[used]], cells, people, weights)
+    return Measured.split("auroc", concept, material.networks, values, people, names_of(cells), len(used))

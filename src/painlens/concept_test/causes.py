@@ -9,7 +9,7 @@ import pandas as pd
 
 from painlens.concept_test.folds import Untestable
 from painlens.concept_test.material import Material, people_of
-from painlens.concept_test.measured import Measured, means_without
+from painlens.concept_test.measured import Measured, weighted_means
 from painlens.tables import CAUSES, TWINS, DataError, conform
 
 ALL = "all"
@@ -72,11 +72,11 @@ def measure_cause(material: Material, concept: str) -> Measured | None:
         )
     pairs = wide.columns.to_frame(index=False)
     people = people_of(pairs)
-    n_people = len(people.database)
+    weights = people.weightings(material.draws)
     groups = [np.asarray(rows) for _, rows in sorted(pairs.groupby("database").indices.items())]
-    means = [means_without(effect[:, rows], people.number[rows], n_people) for rows in groups]
-    return Measured(
-        "cause", concept, networks, np.mean(means, axis=0), people.database, "counterfactual twins", len(pairs)
+    means = [weighted_means(effect[:, rows], people.number[rows], weights) for rows in groups]
+    return Measured.split(
+        "cause", concept, networks, np.mean(means, axis=0), people, "counterfactual twins", len(pairs)
     )
 
 

@@ -10,7 +10,7 @@ Decodability also makes a fourth: **fine-tunings**, other seeds and other test p
 participants. Everything is conditional on the one pre-trained network that all fine-tunings start from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -18,12 +18,13 @@ import pandas as pd
 from jaxtyping import Float64
 
 from painlens.concept_test.measured import Measured
-from painlens.concept_test.statistics import holm
+from painlens.concept_test.statistics import equivalence_p, holm, smallest_detectable
 from painlens.concept_test.variance import Part, interval, participant_part, retraining_part, seed_part
 from painlens.tables import VERDICTS, DataError, conform
 
 NETWORKS, PEOPLE, FINE_TUNINGS, DATABASES = "networks", "people", "fine-tunings", "databases"
 FEWEST_PEOPLE = 2  # test participants of a database that a jackknife needs
+FEWEST_DEFINED = 0.95  # share of bootstrap draws in which a measure must be defined
 
 
 def claim_rows(
@@ -53,11 +54,13 @@ def claim_rows(
         "value_a": mean_a[0], "value_b": mean_b[0], "difference": difference[0], "confidence": confidence,
         "seeds": compared, "seeds_agreeing": agreeing, "half_splits": min(len(gap) for gap in gaps),
         "participants": len(measured.database), "null_band": _null_band(gaps), "verdict": "",
+        "fewest_participants": min((list(measured.database).count(name) for name in set(measured.database)), default=0),
     }  # fmt: skip
     people, people_reason = _people(difference, measured.database)
     first_a, first_b = (np.array([row[0] for row in side.values()]) for side in (side_a, side_b))
     rows = [shared | {"claim": NETWORKS, "reason": ""}]
-    rows.append(shared | _claim(PEOPLE, float(difference[0]), people, people_reason, confidence))
+    ends = _bootstrap(measured, model_a, model_b, confidence)
+    rows.append(shared | _claim(PEOPLE, float(difference[0]), people, people_reason, confidence) | ends)
     if fine_tunings:
         parts, reason = people, people_reason
         if min(len(first_a), len(first_b)) < 2:
@@ -91,23 +94,70 @@ def refused_rows(
     ]  # fmt: skip
 
 
-def verdict_table(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
-    """The VERDICTS table: Holm's correction over concepts and pairs of each measure, then the verdict word.
+def verdict_table(
+    rows: Sequence[dict[str, object]],
+    *,
+    declared: Sequence[str] | None = None,
+    equivalence: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
+    """The VERDICTS table: Holm's correction, equivalence, the smallest detectable difference, then the verdict word.
 
     The verdict is 'a' or 'b' (the model with the larger value) if the adjusted p of the claim about databases is at
-    most one minus the confidence, else 'undecided'. Other claims, and refused ones, make no verdict.
+    most one minus the confidence; else 'equivalent' if the adjusted p of two one-sided tests against the measure's
+    bound is; else 'undecided'. Other claims, and refused ones, make no verdict.
+
+    Parameters
+    ----------
+    declared
+        Measures that were declared beforehand: one family of tests over all of them, all concepts and pairs. Each other
+        measure is exploratory, with a family of its own over concepts and pairs. None: every measure is a family.
+    equivalence
+        Measure -> largest difference that counts as none.
     """
     table = pd.DataFrame(rows).reindex(columns=[*VERDICTS.columns])
-    table["p_holm"] = np.nan
-    for _, family in table.groupby(["measure", "claim"]):
-        p = family["p"].to_numpy(dtype=float, na_value=np.nan)
-        table.loc[family.index, "p_holm"] = holm(p)
+    table["family"] = "exploratory"
+    if declared is not None:
+        table.loc[table["measure"].isin(list(declared)), "family"] = "declared"
+    else:
+        table["family"] = pd.NA
+    table["equivalence_bound"] = table["measure"].map(dict(equivalence or {})).astype(float)
+    for index, row in table[table["standard_error"].notna()].iterrows():
+        error, df = float(row["standard_error"]), float(row["df"])
+        table.loc[index, "smallest_detectable"] = smallest_detectable(error, df, confidence=row["confidence"])
+        if pd.notna(row["equivalence_bound"]):
+            bound = float(row["equivalence_bound"])
+            table.loc[index, "p_equivalence"] = equivalence_p(float(row["difference"]), error, df, bound=bound)
+    own = table["measure"].where(table["family"] != "declared", "").fillna(table["measure"])
+    for name in ("p", "p_equivalence"):
+        adjusted = "p_holm" if name == "p" else "p_equivalence_holm"
+        table[adjusted] = np.nan
+        for _, family in table.groupby([own, "claim"]):
+            table.loc[family.index, adjusted] = holm(family[name].to_numpy(dtype=float, na_value=np.nan))
+    level = 1 - table["confidence"].astype(float) + 1e-12
+    table["verdict"] = table["verdict"].astype(object)
     judged = (table["claim"] == DATABASES) & table["p"].notna()
-    different = judged & (table["p_holm"] <= 1 - table["confidence"] + 1e-12)
+    different = judged & (table["p_holm"] <= level)
     table.loc[judged, "verdict"] = "undecided"
+    table.loc[judged & (table["p_equivalence_holm"] <= level), "verdict"] = "equivalent"
     table.loc[different & (table["difference"] > 0), "verdict"] = "a"
     table.loc[different & (table["difference"] < 0), "verdict"] = "b"
     return conform(table, VERDICTS)
+
+
+def _bootstrap(measured: Measured, model_a: str, model_b: str, confidence: float) -> dict[str, object]:
+    """Percentiles of the difference over drawn test participants: a check of the jackknife, none if often undefined."""
+    if measured.resampled is None:
+        return {}
+    rows = {
+        model: [i for i, (name, own) in enumerate(measured.networks) if name == model and own.startswith("seed=")]
+        for model in (model_a, model_b)
+    }
+    drawn = measured.resampled[rows[model_a]].mean(axis=0) - measured.resampled[rows[model_b]].mean(axis=0)
+    defined = drawn[np.isfinite(drawn)]
+    if len(defined) < FEWEST_DEFINED * len(drawn):
+        return {}
+    low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return {"bootstrap_low": low, "bootstrap_high": high}
 
 
 def _seeds(measured: Measured, model: str) -> dict[str, Float64[np.ndarray, " weighting"]]:

@@ -4,12 +4,14 @@ Decodability is not use: random weights decode visible teeth almost as well as t
 association measures together with its floors, and no verdict about use comes from it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int
 
-from painlens.concept_test.statistics import f1_from_counts, weighted_auroc
+from painlens.concept_test.gram import FoldGeometry
+from painlens.concept_test.statistics import average_precision, f1_from_counts, weighted_auroc
 from painlens.concept_test.svm import out_of_fold
 
 SPLITS_PER_PERMUTATION = 2  # repeats that judge one random concept; the observed value averages all repeats
@@ -25,6 +27,8 @@ class Decoding:
         float64 (repeat, fold): F1 on the held-out half; NaN where undefined.
     fold_auroc
         float64 (repeat, fold): AUROC of the decisions on the held-out half; NaN where it holds one class only.
+    fold_precision
+        float64 (repeat, fold): average precision of the decisions on the held-out half; NaN as above.
     counts
         float64 (3, repeat, participant): true positives, false positives, false negatives, both folds together.
     degenerate
@@ -33,6 +37,7 @@ class Decoding:
 
     fold_f1: Float64[np.ndarray, "repeat fold"]
     fold_auroc: Float64[np.ndarray, "repeat fold"]
+    fold_precision: Float64[np.ndarray, "repeat fold"]
     counts: Float64[np.ndarray, "3 repeat participant"]
     degenerate: int
 
@@ -52,6 +57,11 @@ class Decoding:
         return _mean(self.fold_auroc)
 
     @property
+    def mean_precision(self) -> float:
+        """Mean average precision over the defined folds."""
+        return _mean(self.fold_precision)
+
+    @property
     def pooled_f1(self) -> float:
         """F1 of the pooled out-of-fold decisions, mean over repeats (Forman and Scholz 2010)."""
         return _mean(f1_from_counts(*self.counts.sum(axis=-1)))
@@ -59,9 +69,15 @@ class Decoding:
     def pooled_f1_without(self) -> Float64[np.ndarray, " weighting"]:
         """Pooled F1 with everybody, then without each participant's held-out answers; the fits stay as they are."""
         n_people = self.counts.shape[-1]
-        keep = np.hstack([np.ones((n_people, 1)), 1.0 - np.eye(n_people)])
-        by_repeat = f1_from_counts(*(self.counts @ keep))
-        return np.array([_mean(column) for column in by_repeat.T])
+        return self.pooled_f1_of(np.vstack([np.ones(n_people), 1.0 - np.eye(n_people)]))
+
+    def pooled_f1_of(self, weights: Float64[np.ndarray, "weighting participant"]) -> Float64[np.ndarray, " weighting"]:
+        """Pooled F1 with the held-out answers of each participant weighted, mean over the defined repeats."""
+        by_repeat = f1_from_counts(*(self.counts @ weights.T))
+        defined = np.isfinite(by_repeat)
+        count = defined.sum(axis=0)
+        total = np.where(defined, by_repeat, 0.0).sum(axis=0)
+        return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
 
 
 def decode(
@@ -71,13 +87,15 @@ def decode(
     first_half: Bool[np.ndarray, "repeat face"],
     *,
     cost: float,
+    geometry: FoldGeometry | None = None,
+    engine: str = "pairs",
 ) -> Decoding:
     """Train and judge 2 R SVMs.
 
     Parameters
     ----------
     gram
-        Inner products of the features, including the intercept.
+        Inner products of the features, including the intercept; with a `geometry`, which brings its own, without.
     present
         The concept is on the face.
     participant
@@ -86,18 +104,21 @@ def decode(
         In each repeat fold 0 trains on the True faces and judges the others.
     cost
         C of the SVM.
+    geometry, engine
+        As in `painlens.concept_test.svm.out_of_fold`.
     """
-    found = out_of_fold(gram, present, first_half, cost=cost)
+    found = out_of_fold(gram, present, first_half, cost=cost, geometry=geometry, engine=engine)
     held_out = np.stack([~first_half, first_half], axis=1)
     return Decoding(
         _fold_f1(found.decisions, present, held_out),
         _fold_auroc(found.decisions, present, held_out),
+        _fold_precision(found.decisions, present, held_out),
         _counts(found.decisions, np.broadcast_to(present, first_half.shape), participant),
         int(found.degenerate.sum()),
     )
 
 
-def random_concept_floor(
+def random_concept_floor(  # noqa: PLR0913 - the arguments of `decode`, and how concepts are drawn
     gram: Float64[np.ndarray, "face face"],
     present: Bool[np.ndarray, " face"],
     participant: Int[np.ndarray, " face"],
@@ -106,19 +127,26 @@ def random_concept_floor(
     cost: float,
     permutations: int,
     rng: np.random.Generator,
+    prepare: Callable[[Bool[np.ndarray, "repeat face"]], FoldGeometry | None] = lambda _: None,
+    engine: str = "pairs",
 ) -> Float64[np.ndarray, " permutation"]:
     """Pooled F1 of concepts that mean nothing: the labels permuted within each participant.
 
     Every participant keeps the rate of the concept, so knowing the person does not count as knowing the concept.
     Halves of participants keep their positives too, so the same halves serve; each random concept is judged by the next
     two repeats in turn, which widens the distribution a little.
+
+    Parameters
+    ----------
+    prepare
+        Geometry of the folds of given halves, as in `decode`; None: the matrix as it is, with its intercept.
     """
     if permutations == 0:
         return np.empty(0)
     random_concept = np.array([_permuted_within(present, participant, rng) for _ in range(permutations)])
     labels = np.repeat(random_concept, SPLITS_PER_PERMUTATION, axis=0)
     halves = first_half[np.arange(len(labels)) % len(first_half)]
-    decisions = out_of_fold(gram, labels, halves, cost=cost).decisions
+    decisions = out_of_fold(gram, labels, halves, cost=cost, geometry=prepare(halves), engine=engine).decisions
     f1 = f1_from_counts(*_counts(decisions, labels, participant).sum(axis=-1))
     return np.array([_mean(own) for own in f1.reshape(permutations, SPLITS_PER_PERMUTATION)])
 
@@ -163,6 +191,14 @@ def _fold_auroc(decisions: np.ndarray, present: np.ndarray, held_out: np.ndarray
     )
     auroc[(np.isnan(decisions)[:, None, :] & held_out).any(axis=-1)] = np.nan
     return auroc
+
+
+def _fold_precision(decisions: np.ndarray, present: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+    """Average precision of each held-out half, (repeat, fold)."""
+    judged = held_out.reshape(-1, len(present))
+    precision = average_precision(np.nan_to_num(decisions).repeat(2, axis=0), present, judged).reshape(-1, 2)
+    precision[(np.isnan(decisions)[:, None, :] & held_out).any(axis=-1)] = np.nan
+    return precision
 
 
 def _mean(values: np.ndarray) -> float:

@@ -1,6 +1,6 @@
 """What the concept test is given, brought to one order: labelled faces, and the answers of every network to them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,9 +33,16 @@ class Evidence:
     features
         Features of one network for the rows of `labelled_faces`, as an array (face, ...). It is called once per
         network, one after the other, so that one feature matrix at a time is in memory. None: no decodability.
+    gradients
+        Gradient of the score (log-odds of the target class) of one network with respect to its features, given these
+        features (face, feature), in their shape; called right after `features`. None: no directions.
+    layer_parts
+        Features of one network at a named layer, in groups of columns (face, part), for the sweep; None: no sweep.
     networks
         The networks that `features` knows. Those whose model is no database of the study (``("emotion", "seed=0")``,
         ``("random", "seed=0")``) are floors.
+    ratings
+        Two raters' labels before adjudication (`painlens.concept_test.reliability.load_ratings`), or None.
     """
 
     predictions: pd.DataFrame
@@ -45,6 +52,9 @@ class Evidence:
     action_units: pd.DataFrame | None = None
     features: Callable[[str, str], np.ndarray] | None = None
     networks: tuple[Network, ...] = ()
+    gradients: Callable[[str, str, np.ndarray], np.ndarray] | None = None
+    layer_parts: Callable[[str, str, str], Iterable[np.ndarray]] | None = None
+    ratings: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,8 @@ class Material:
         float64 (network, face): log-odds of the target class.
     present
         Concept -> float64 (face,): 1 present, 0 absent, NaN not labelled.
+    draws
+        Bootstrap draws over test participants that go with every measure.
     """
 
     faces: pd.DataFrame
@@ -72,6 +84,7 @@ class Material:
     twins: pd.DataFrame | None = None
     shares: pd.DataFrame | None = None
     action_units: pd.DataFrame | None = None
+    draws: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,6 +107,18 @@ class People:
         """Weights of the participants: first everybody, then everybody but participant 0, 1 ..."""
         n_people = len(self.database)
         return np.vstack([np.ones(n_people), 1.0 - np.eye(n_people)])
+
+    def weightings(self, draws: int) -> Float64[np.ndarray, "weighting participant"]:
+        """`leave_one_out`, then as many bootstrap draws of the participants of each database.
+
+        The draws are the same for the same people, so that measures and networks can be compared draw by draw.
+        """
+        rng = np.random.default_rng(len(self.database))
+        drawn = np.zeros((draws, len(self.database)))
+        for name in sorted(set(self.database)):
+            own = np.flatnonzero(np.asarray(self.database) == name)
+            drawn[:, own] = rng.multinomial(len(own), np.full(len(own), 1 / len(own)), size=draws)
+        return np.vstack([self.leave_one_out, drawn])
 
 
 def labelled_faces(concepts: pd.DataFrame) -> pd.DataFrame:
@@ -134,8 +159,9 @@ def people_of(faces: pd.DataFrame) -> People:
 
 
 def gather(
-    evidence: Evidence, *, databases: Sequence[str], regions: Mapping[str, str], target: str, smallest_cell: int
-) -> Material:
+    evidence: Evidence, *, databases: Sequence[str], regions: Mapping[str, str], target: str, smallest_cell: int,
+    draws: int = 0,
+) -> Material:  # fmt: skip
     """Bring the evidence to one order.
 
     Parameters
@@ -162,7 +188,7 @@ def gather(
     networks, score = _scores(evidence.predictions, faces, databases, target)
     return Material(
         faces, networks, score, present, dict(regions), smallest_cell,
-        evidence.twins, evidence.shares, evidence.action_units,
+        evidence.twins, evidence.shares, evidence.action_units, draws,
     )  # fmt: skip
 
 

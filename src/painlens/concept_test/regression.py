@@ -72,22 +72,18 @@ def coefficients_without(
     score: Float64[np.ndarray, "network row"],
     participant: Int[np.ndarray, " row"],
     column: int,
+    weights: Float64[np.ndarray, "weighting participant"] | None = None,
 ) -> Float64[np.ndarray, "network weighting"]:
-    """Coefficient of one column in the regression of each standardised score: with everybody, without participant 0 ...
+    """Coefficient of one column in the regression of each standardised score, for each weighting of the participants.
 
-    Products are summed per participant once, so that leaving one out costs one small system of equations. NaN where
-    the coefficient is not identified.
+    Without `weights`: with everybody, without participant 0, 1 ... Products are summed per participant once, so that a
+    weighting costs one small system of equations. NaN where the coefficient is not identified.
     """
     n_people = int(participant.max()) + 1
     products, moments = _sums_by_participant(design, score, participant, n_people)
-    all_products, all_moments = products.sum(axis=0), moments.sum(axis=0)
-    result = np.full((len(score), 1 + n_people), np.nan)
-    for weighting in range(1 + n_people):
-        gram, against = all_products, all_moments
-        if weighting:
-            gram, against = gram - products[weighting - 1], against - moments[weighting - 1]
-        result[:, weighting] = _coefficient(gram, against, len(score), column)
-    return result
+    if weights is None:
+        weights = np.vstack([np.ones(n_people), 1.0 - np.eye(n_people)])
+    return _coefficient(np.tensordot(weights, products, axes=1), np.tensordot(weights, moments, axes=1), column).T
 
 
 def _sums_by_participant(
@@ -105,21 +101,25 @@ def _sums_by_participant(
     return products, moments
 
 
-def _coefficient(gram: np.ndarray, against: np.ndarray, n_networks: int, column: int) -> np.ndarray:
-    """Solve the normal equations; the minimum-norm solution is right wherever the coefficient is identified."""
-    scale = np.sqrt(np.diag(gram))
-    scale[scale == 0] = 1.0
-    scaled = gram / np.outer(scale, scale)
+def _coefficient(
+    gram: Float64[np.ndarray, "weighting column column"],
+    against: Float64[np.ndarray, "weighting moment network"],
+    column: int,
+) -> Float64[np.ndarray, "weighting network"]:
+    """Solve the normal equations of all weightings; the minimum-norm solution is right where it is identified."""
+    scale = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
+    scale = np.where(scale == 0, 1.0, scale)
+    scaled = gram / (scale[:, :, None] * scale[:, None, :])
     inverse = np.linalg.pinv(scaled, rcond=1e-9, hermitian=True)
-    unit = np.zeros(len(gram))
+    found = np.einsum("wij,wj->wi", inverse, scaled[:, :, column])  # a unit vector where the coefficient is identified
+    unit = np.zeros(gram.shape[1])
     unit[column] = 1.0
-    if not np.allclose(inverse @ scaled[:, column], unit, atol=1e-6):
-        return np.full(n_networks, np.nan)
-    total, squares, count = against[-3:]
-    variance = squares / count - (total / count) ** 2
-    beta = inverse[column] @ (against[:-3] / scale[:, None]) / scale[column]
-    deviation = np.sqrt(np.maximum(variance, 0.0))
-    return np.divide(beta, deviation, out=np.full(n_networks, np.nan), where=deviation > 0)
+    identified = np.isclose(found, unit, atol=1e-6).all(axis=1, keepdims=True)
+    total, squares, count = against[:, -3], against[:, -2], np.maximum(against[:, -1], 1.0)
+    deviation = np.sqrt(np.maximum(squares / count - (total / count) ** 2, 0.0))
+    beta = np.einsum("wi,win->wn", inverse[:, column] / scale, against[:, :-3]) / scale[:, [column]]
+    usable = identified & (deviation > 0)
+    return np.divide(beta, deviation, out=np.full(beta.shape, np.nan), where=usable)
 
 
 def _measure(material: Material, concept: str, *, adjusted: bool) -> Measured:
@@ -132,13 +132,14 @@ def _measure(material: Material, concept: str, *, adjusted: bool) -> Measured:
     people = people_of(material.faces.iloc[design.rows])
     score = material.score[:, design.rows]
     score = score - score.mean(axis=1, keepdims=True)  # the cells' constants absorb it; keeps sums of squares precise
-    values = coefficients_without(design.matrix, score, people.number, column)
+    weights = people.weightings(material.draws)
+    values = coefficients_without(design.matrix, score, people.number, column, weights)
     if not np.isfinite(values[:, 0]).all():
         raise Untestable(
             f"the {name} coefficient of concept '{concept}' is not identified: the concept is constant on the "
             f"{len(design.rows)} faces labelled for every concept, or it follows from {design.text}"
         )
-    return Measured(name, concept, material.networks, values, people.database, design.text, len(design.rows))
+    return Measured.split(name, concept, material.networks, values, people, design.text, len(design.rows))
 
 
 def _design(material: Material, *, adjusted: bool) -> Design:

@@ -9,7 +9,7 @@ import numpy as np
 from painlens.concept_test.cells import names_of, restrict, usable_cells
 from painlens.concept_test.folds import Untestable
 from painlens.concept_test.material import FACE, Material, people_of, rows_of
-from painlens.concept_test.measured import Measured, means_without
+from painlens.concept_test.measured import Measured, weighted_means
 from painlens.tables import SHARES, DataError, conform
 
 NORMALISATION = "max"  # separated planted from null pairs best (ratio 7.3); division by the signed sum fails
@@ -46,12 +46,11 @@ def measure_relevance(material: Material, concept: str) -> Measured | None:
     faces, share, present = faces.iloc[np.flatnonzero(mapped)].reset_index(drop=True), share[:, mapped], present[mapped]
     used, cells = restrict(usable_cells(faces, present, concept=concept, smallest=material.smallest_cell))
     people, share = people_of(faces.iloc[used]), share[:, used]
-    total = np.zeros((len(networks), 1 + len(people.database)))
+    weights = people.weightings(material.draws)
+    total = np.zeros((len(networks), len(weights)))
     for cell in cells:
         kinds = (cell.rows[cell.present], cell.rows[~cell.present])
-        with_concept, without = (means_without(share[:, k], people.number[k], len(people.database)) for k in kinds)
+        with_concept, without = (weighted_means(share[:, k], people.number[k], weights) for k in kinds)
         total += with_concept - without
     names = names_of(cells)
-    return Measured(
-        f"relevance:{NORMALISATION}", concept, networks, total / len(cells), people.database, names, len(used)
-    )
+    return Measured.split(f"relevance:{NORMALISATION}", concept, networks, total / len(cells), people, names, len(used))

@@ -7,7 +7,7 @@ Nadeau and Bengio's corrected test on fold differences stands beside it.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float64
 from painlens.concept_test.decodability import Decoding, decode
 from painlens.concept_test.folds import image_halves
 from painlens.concept_test.gram import with_intercept
-from painlens.concept_test.statistics import nadeau_bengio, naive_paired_t
+from painlens.concept_test.statistics import alpaydin, dietterich, nadeau_bengio, naive_paired_t
 from painlens.tables import REPLICATION, conform, empty
 
 LABEL = "replication, not inferential"
@@ -36,6 +36,8 @@ class PairedTest:
         Corrected resampled test on fold differences.
     undefined_repeats
         Repeats left out because a fold of one of the networks was undefined.
+    dietterich_t, dietterich_p, alpaydin_f, alpaydin_p
+        The 5 x 2 tests on the first five defined repeats; NaN where they were not asked for.
     """
 
     f1_a: float
@@ -48,6 +50,10 @@ class PairedTest:
     nadeau_bengio_t: float
     nadeau_bengio_p: float
     undefined_repeats: int
+    dietterich_t: float = np.nan
+    dietterich_p: float = np.nan
+    alpaydin_f: float = np.nan
+    alpaydin_p: float = np.nan
     label: str = LABEL
 
     def to_frame(self, *, concept: str, model_a: str, model_b: str, replicate: str, folds: str) -> pd.DataFrame:
@@ -56,8 +62,14 @@ class PairedTest:
         return conform(pd.DataFrame([names | asdict(self)]), REPLICATION)
 
 
-def compare_decodings(a: Decoding, b: Decoding) -> PairedTest:
-    """Paired tests on the fold F1 of two networks over the same halves."""
+def compare_decodings(a: Decoding, b: Decoding, *, tests: Sequence[str] = ()) -> PairedTest:
+    """Paired tests on the fold F1 of two networks over the same halves.
+
+    Parameters
+    ----------
+    tests
+        ``dietterich`` and ``alpaydin`` add the 5 x 2 tests.
+    """
     defined = np.isfinite(a.fold_f1).all(axis=1) & np.isfinite(b.fold_f1).all(axis=1)
     own, other = a.fold_f1[defined], b.fold_f1[defined]
     missing = int((~defined).sum())
@@ -66,7 +78,16 @@ def compare_decodings(a: Decoding, b: Decoding) -> PairedTest:
     t, p, d = naive_paired_t(own - other)
     corrected_t, corrected_p = nadeau_bengio(own - other)
     mean_a, mean_b = float(own.mean()), float(other.mean())
-    return PairedTest(mean_a, mean_b, mean_a - mean_b, len(own), t, p, d, corrected_t, corrected_p, missing)
+    found = PairedTest(mean_a, mean_b, mean_a - mean_b, len(own), t, p, d, corrected_t, corrected_p, missing)
+    if len(own) < 5:
+        return found
+    if "dietterich" in tests:
+        five_t, five_p = dietterich(own - other)
+        found = replace(found, dietterich_t=five_t, dietterich_p=five_p)
+    if "alpaydin" in tests:
+        five_f, five_p = alpaydin(own - other)
+        found = replace(found, alpaydin_f=five_f, alpaydin_p=five_p)
+    return found
 
 
 def paper_replication(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
-from scipy import stats
+from scipy import special
 
 from painlens.concept_test.statistics import two_sided_p
 
@@ -139,5 +139,5 @@ def limits(difference: float, standard_error: float, df: float, *, confidence: f
     >>> [round(end, 2) for end in limits(1.0, 0.1, 10.0, confidence=0.95)]
     [0.78, 1.22]
     """
-    half_width = float(stats.t.ppf((1 + confidence) / 2, df)) * standard_error
+    half_width = float(special.stdtrit(df, (1 + confidence) / 2)) * standard_error
     return difference - half_width, difference + half_width

@@ -3,16 +3,20 @@
 from dataclasses import dataclass
 
 import pandas as pd
-from scipy import stats
 
 from painlens.concept_test.claims import DATABASES, NETWORKS, PEOPLE
+from painlens.concept_test.statistics import smallest_detectable
 
 HEADLINE = "auroc"
 FEW_PARTICIPANTS = 20  # below, intervals were a little too short in simulations (coverage .925 to .945)
+FEWEST_PER_DATABASE = 10  # test participants of a database, below which a jackknife rests on too few
 NAMES = {
     "regression": "regression on concepts and cells",
     "regression:adjusted": "regression that also holds the action units constant",
     "relevance:max": "relevance in the concept's region",
+    "gradient:stratified": "gradient along the concept within cells",
+    "gradient:svm-cav": "gradient along the SVM's direction (SVM-CAV)",
+    "gradient:pattern-cav": "gradient along the pattern (pattern-CAV)",
     "decodability:participants": "decodability",
     "cause": "counterfactual twins",
 }
@@ -25,7 +29,7 @@ class Statement:
     Attributes
     ----------
     verdict
-        'a', 'b', 'undecided', or empty where no claim about the databases is made.
+        'a', 'b', 'equivalent', 'undecided', or empty where no claim about the databases is made.
     headline
         One sentence.
     notes
@@ -71,6 +75,13 @@ def _headline(own: pd.DataFrame, row: pd.Series, target: str) -> str:
         return f"'{concept}' could not be compared between the {names['a']} and the {names['b']} models. {reason}"
     if pd.isna(row["standard_error"]):
         return _without_claim(own, row, target)
+    if row["verdict"] == "equivalent":
+        return (
+            f"The {names['a']} and the {names['b']} models' {target} score goes along with '{concept}' alike "
+            f"({_values(row, 'a')}, {_interval(row)} about the databases): the difference is smaller than "
+            f"{_number(row['equivalence_bound'])}, the bound of this study (two one-sided tests, "
+            f"p {_p(row['p_equivalence_holm'])} after Holm's correction)."
+        )
     if row["verdict"] == "undecided":
         return (
             f"It is undecided whether the {names['a']} or the {names['b']} models' {target} score goes along with "
@@ -139,7 +150,8 @@ def _other_measures(own: pd.DataFrame, headline: pd.Series) -> list[str]:
         if row is None or pd.isna(row["difference"]):
             continue
         said = _text(row["verdict"])
-        text = f"{name} ({_number(row['value_a'])} against {_number(row['value_b'])})"
+        explored = ", exploratory" if _text(row.get("family")) == "exploratory" else ""
+        text = f"{name} ({_number(row['value_a'])} against {_number(row['value_b'])}{explored})"
         if said in ("a", "b") and headline["verdict"] in ("a", "b"):
             (same if said == headline["verdict"] else other).append(text)
         elif said in ("a", "b"):
@@ -184,8 +196,16 @@ def _cautions(own: pd.DataFrame, headline: pd.Series) -> list[str]:
         notes.append(
             f"Differences below about {_number(_smallest(headline))} are mostly missed by a study of this size."
         )
-    people = headline["participants"]
-    if pd.notna(people) and people < FEW_PARTICIPANTS:
+    confounded = _text(headline.get("note"))
+    if confounded:
+        notes.append(_sentence(confounded))
+    fewest, people = headline.get("fewest_participants"), headline["participants"]
+    if pd.notna(fewest) and fewest < FEWEST_PER_DATABASE:
+        notes.append(
+            f"One database has {int(fewest)} test participants in this comparison: with fewer than "
+            f"{FEWEST_PER_DATABASE} an interval over people is uncertain; put more participants into its test part."
+        )
+    elif pd.notna(people) and people < FEW_PARTICIPANTS:
         notes.append(f"Only {int(people)} test participants: intervals may be a little too short; test more people.")
     return notes
 
@@ -210,8 +230,7 @@ def _row(own: pd.DataFrame, measure: str, claim: str) -> pd.Series | None:
 
 def _smallest(row: pd.Series) -> float:
     """Difference that the interval would find in 80 % of such studies."""
-    quantiles = stats.t.ppf([(1 + row["confidence"]) / 2, 0.8], row["df"])
-    return float(quantiles.sum() * row["standard_error"])
+    return smallest_detectable(row["standard_error"], row["df"], confidence=row["confidence"])
 
 
 def _interval(row: pd.Series) -> str:
@@ -225,13 +244,14 @@ def _seeds(row: pd.Series) -> str:
 
 
 def _number(value: float) -> str:
-    """Two decimals without a leading zero, such as ``.81``."""
-    return f"{value:.2f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.2f}"
+    """Two decimals without a leading zero, such as ``.81``; nothing is minus zero."""
+    rounded = round(float(value), 2) + 0.0
+    return f"{rounded:.2f}".replace("0.", ".", 1) if abs(rounded) < 1 else f"{rounded:.2f}"
 
 
 def _signed(value: float) -> str:
     """Two decimals with a sign, such as ``+.26``."""
-    return ("-" if value < 0 else "+") + _number(abs(value))
+    return ("-" if round(float(value), 2) < 0 else "+") + _number(abs(value))
 
 
 def _p(value: float) -> str:

@@ -1,4 +1,4 @@
-"""AffectNet, first release: pictures from the web with one of 11 categories, a face box and 68 landmarks.
+"""AffectNet: pictures from the web with one of 11 categories (first release) or 8 expressions (newer package).
 
 Licence: research agreement with the University of Denver; no redistribution. Consent: the pictures were collected
 from the web without the consent of the people in them: do not publish faces (`consent.publish`: none). Citation:
@@ -12,7 +12,9 @@ Expected in the manually annotated part: 414,799 training and 5,500 validation p
     Manually_Annotated_Images/<NNN>/<name>.<jpg, png, tif ...>      (also inside Manually_Annotated)
 
 A list may lack its header, or call its first column ``#subDirectory_filePath``. People are not named: every
-picture counts as a participant of its own. The automatically annotated part is not read.
+picture counts as a participant of its own. The automatically annotated part is not read. The newer package of 8
+expressions (``train_set``, ``val_set``) is read by `affectnet_eight`. Many pictures occur several times:
+``frames: {duplicates: drop}`` keeps one of each, those of the validation list before others.
 """
 
 from collections.abc import Mapping
@@ -20,38 +22,54 @@ from pathlib import Path
 
 import pandas as pd
 
+from painlens.databases import affectnet_eight
 from painlens.databases.columns import column, numbers, words
-from painlens.databases.folders import check_root, find_folder, found_in
+from painlens.databases.folders import base_of, check_root, find_folder, found_in, names_in
+from painlens.databases.levels import EMOTIONS, emotions
 from painlens.databases.separated import read_separated
 from painlens.progress import Progress, silent
+from painlens.study import USUAL_LAYOUT, Layout
 from painlens.tables import DataError
 
-EXPRESSIONS = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt")
+EXPRESSIONS = EMOTIONS
 CATEGORIES = (*EXPRESSIONS, "none", "uncertain", "non-face")
-LABEL: Mapping[str, str] = {name: f"class_name == {name}" for name in EXPRESSIONS}
+LABEL: Mapping[str, str] = emotions()
+CLASSES: Mapping[str, Mapping[str, str]] = {"emotions": LABEL}
+SPLITS: Mapping[str, tuple[tuple[str, ...], ...]] = {}
+EXPECTED: Mapping[str, int] = {"training": 414799, "validation": 5500, "frames": 420299, "eight expressions": 291651}
 CLIP_SEPARATOR: str = "#"
 COLUMNS = (
     "subDirectory_filePath", "face_x", "face_y", "face_width", "face_height", "facial_landmarks", "expression",
     "valence", "arousal",
 )  # fmt: skip
+_IMAGES = ("Manually_Annotated_Images", "Manually_Annotated/Manually_Annotated_Images")
+_LISTS = ("Manually_Annotated_file_lists", "Manually_Annotated_file_list")
+_FILES = frozenset({"training.csv", "validation.csv"})
 _LANDMARK_SIGNS = 2 * 68 - 1  # semicolons between 136 numbers
 
 
-def scan(root: Path, *, progress: Progress = silent) -> pd.DataFrame:
+def scan(root: Path, *, progress: Progress = silent, layout: Layout = USUAL_LAYOUT) -> pd.DataFrame:  # noqa: ARG001
     """Every picture of the lists.
 
     Returns
     -------
     DataFrame
-        frame_id and participant (the picture's path in the list), sequence (training or validation), path,
+        frame_id and participant (the picture's path in the list), sequence (training or validation), part, path,
         frame_index 0, time_s (missing), class_name, expression, valence, arousal (missing where not applicable),
         box_x .. box_h, owner_landmarks (136 numbers x;y;x;y ... as text), reason.
     """
     check_root(root, "AffectNet")
-    lists = find_folder(root, ("Manually_Annotated_file_lists", "Manually_Annotated_file_list")) or root
-    images = find_folder(root, ("Manually_Annotated_Images", "Manually_Annotated/Manually_Annotated_Images"))
+    base = base_of(root, (*_IMAGES, *affectnet_eight.PARTS))
+    if find_folder(base, tuple(affectnet_eight.PARTS)) is not None:
+        return affectnet_eight.scan(root, base, progress=progress)
+    places = (find_folder(base, (name,)) for name in (*_LISTS, *(f"Manually_Annotated/{name}" for name in _LISTS)))
+    lists = next((place for place in places if place is not None and names_in(place) & _FILES), base)
+    images = find_folder(base, _IMAGES)
     if images is None:
-        raise DataError(f"{root} must hold the folder Manually_Annotated_Images, found {found_in(root)}")
+        raise DataError(
+            f"{root} must hold the folder Manually_Annotated_Images (11 categories) or train_set (8 expressions), "
+            f"found {found_in(root)}"
+        )
     parts = [name for name in ("training", "validation") if (lists / f"{name}.csv").is_file()]
     if not parts:
         raise DataError(f"training.csv and validation.csv not found in {lists}, found {found_in(lists)}")
@@ -107,6 +125,7 @@ def _described(table: pd.DataFrame) -> pd.DataFrame:
             "frame_id": frame_id,
             "participant": frame_id,
             "sequence": table["sequence"],
+            "part": table["sequence"].map({"training": "train", "validation": "validation"}),
             "frame_index": 0,
             "time_s": float("nan"),
             "class_name": expression.map(dict(enumerate(CATEGORIES))),
@@ -124,7 +143,6 @@ def _present(paths: pd.Series, images: Path) -> pd.Series:
     folders = paths.str.rpartition("/")[0]
     present = pd.Series(False, index=paths.index)
     for folder, group in paths.groupby(folders):
-        place = images / str(folder)
-        names = {path.name for path in place.iterdir()} if place.is_dir() else set[str]()
+        names = names_in(images / str(folder))
         present[group.index] = group.str.rpartition("/")[2].isin(list(names))
     return present

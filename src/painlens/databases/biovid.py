@@ -23,25 +23,46 @@ from pathlib import Path
 
 import pandas as pd
 
-from painlens.databases.folders import VIDEOS, check_root, files, find_folder, found_in, subfolders
-from painlens.databases.separated import read_separated
+from painlens.databases.folders import VIDEOS, base_of, check_root, files, find_folder, found_in, subfolders
+from painlens.databases.separated import read_lines, read_separated
 from painlens.progress import Progress, silent
+from painlens.study import USUAL_LAYOUT, Layout
 from painlens.tables import DataError
 
 LABEL: Mapping[str, str] = {"no-pain": "class_name == BL1", "pain": "class_name == PA4"}
+CLASSES: Mapping[str, Mapping[str, str]] = {
+    "pain": LABEL,
+    # Four levels of heat under the names of the four levels of PSPI (ours): what was applied, not what shows.
+    "pain-levels": {
+        "none": "class_name == BL1",
+        "trace": "class_name == PA1",
+        "weak": "class_name in PA2, PA3",
+        "strong": "class_name == PA4",
+    },
+}
+EXPECTED: Mapping[str, int] = {"participants": 87, "clips": 8700, "clips per class": 1740}
 CLIP_SEPARATOR: str = "/"
-CLASSES = ("BL1", "PA1", "PA2", "PA3", "PA4")
+LEVELS = ("BL1", "PA1", "PA2", "PA3", "PA4")
 # Werner et al. 2017.
 NON_REACTIVE = (
     "082315_w_60", "082414_m_64", "082909_m_47", "083009_w_42", "083013_w_47", "083109_m_60", "083114_w_55",
     "091914_m_46", "092009_m_54", "092014_m_56", "092509_w_51", "092714_m_64", "100514_w_51", "100914_m_39",
     "101114_w_37", "101209_w_61", "101809_m_59", "101916_m_40", "111313_m_64", "120614_w_61",
 )  # fmt: skip
+# Validation part of the hold-out that the creators host (Gkikas, BioVid_HoldOutEval_Proposal.pdf); the other 61 train.
+HOLDOUT = (
+    "100914_m_39", "101114_w_37", "082315_w_60", "083114_w_55", "083109_m_60", "072514_m_27", "080309_m_29",
+    "112016_m_25", "112310_m_20", "092813_w_24", "112809_w_23", "112909_w_20", "071313_m_41", "101309_m_48",
+    "101609_m_36", "091809_w_43", "102214_w_36", "102316_w_50", "112009_w_43", "101814_m_58", "101908_m_61",
+    "102309_m_61", "112209_m_51", "112610_w_60", "112914_w_51", "120514_w_56",
+)  # fmt: skip
+SPLITS: Mapping[str, tuple[tuple[str, ...], ...]] = {"biovid-holdout": (HOLDOUT,)}
+_VIDEOS = ("video", "videos", "clips", "Raw/video")
 _NAME = re.compile(r"(?P<participant>.+)-(?P<class_name>BL1|PA[1-4])-(?P<trial>\d+)")
 _PERSON = re.compile(r"_(?P<sex>[mw])_(?P<age>\d{2})$")
 
 
-def scan(root: Path, *, progress: Progress = silent) -> pd.DataFrame:
+def scan(root: Path, *, progress: Progress = silent, layout: Layout = USUAL_LAYOUT) -> pd.DataFrame:  # noqa: ARG001
     """Every clip: those of samples.csv, and videos that it does not list.
 
     Returns
@@ -51,23 +72,28 @@ def scan(root: Path, *, progress: Progress = silent) -> pd.DataFrame:
         time_s (missing: whole clips), class_name, sex (f, m), age, non_reactive, reason.
     """
     check_root(root, "BioVid")
-    videos = find_folder(root, ("video", "videos", "clips", "Raw/video"))
-    if videos is None and find_folder(root, ("PartA",)) is not None:
-        raise DataError(f"{root} holds PartA: give the folder {root / 'PartA'} as 'root'")
+    base = base_of(root, _VIDEOS)
+    videos = find_folder(base, _VIDEOS)
     if videos is None:
         raise DataError(f"{root} must hold a folder video, Videos or clips (layout of BioVid), found {found_in(root)}")
-    found = {
-        path.stem: path.relative_to(root).as_posix() for folder in subfolders(videos) for path in files(folder, VIDEOS)
-    }
-    places = (root / "starting_point" / "samples.csv", root / "samples.csv")
+    clips = [path for folder in [videos, *subfolders(videos)] for path in files(folder, VIDEOS)]
+    found: dict[str, str] = {}
+    copies: list[str] = []
+    for path in clips:
+        place = path.relative_to(root).as_posix()
+        if found.setdefault(path.stem, place) != place:
+            copies.append(place)
+    places = (base / "starting_point" / "samples.csv", base / "samples.csv")
     index = next((place for place in places if place.is_file()), None)
     table = _listed(index, found, videos.relative_to(root).as_posix()) if index else _named(found)
+    second = [_named({Path(place).stem: place}).assign(reason="a second file of the same clip") for place in copies]
+    table = pd.concat([table, *second], ignore_index=True)
     if table.empty:
         raise DataError(f"no clip found in {videos}; expected <participant>/<participant>-<class>-<NNN>.mp4")
     persons = table["participant"].str.extract(_PERSON)
     table["sex"] = persons["sex"].replace("w", "f")
     table["age"] = persons["age"].astype("float64")
-    table["non_reactive"] = table["participant"].isin(_non_reactive(root, set(table["participant"])))
+    table["non_reactive"] = table["participant"].isin(_non_reactive(base, set(table["participant"])))
     table["frame_id"] = table["participant"] + "/" + table["sequence"]
     table["frame_index"] = pd.array([pd.NA] * len(table), dtype="Int64")
     table["time_s"] = float("nan")
@@ -78,9 +104,9 @@ def scan(root: Path, *, progress: Progress = silent) -> pd.DataFrame:
 def _listed(index: Path, found: Mapping[str, str], videos: str) -> pd.DataFrame:
     """Clips of samples.csv in its order, then videos that it does not list."""
     samples = read_separated(index)
-    samples.columns = [str(name).strip().lower() for name in samples.columns]
+    samples.columns = [str(name).lower() for name in samples.columns]
     if "class_name" not in samples and "class_id" in samples:
-        samples["class_name"] = samples["class_id"].map({str(i): name for i, name in enumerate(CLASSES)})
+        samples["class_name"] = samples["class_id"].str.strip().map({str(i): name for i, name in enumerate(LEVELS)})
     missing = [name for name in ("subject_name", "class_name", "sample_name") if name not in samples]
     if missing:
         raise DataError(f"{index} must have the columns {', '.join(missing)}, got {', '.join(samples.columns)}")
@@ -94,7 +120,9 @@ def _listed(index: Path, found: Mapping[str, str], videos: str) -> pd.DataFrame:
             "sequence": names,
             "class_name": samples["class_name"].str.strip(),
             "path": names.map(found).where(known, videos + "/" + persons + "/" + names + ".mp4"),
-            "reason": known.map({True: "", False: "video file is missing"}),
+            "reason": known.map({True: "", False: "video file is missing"}).mask(
+                samples["class_name"].isna(), "samples.csv gives no class"
+            ),
         }
     )
     rest = _named({stem: path for stem, path in found.items() if stem not in set(names)})
@@ -125,7 +153,7 @@ def _non_reactive(root: Path, participants: set[str]) -> tuple[str, ...]:
     own = next((place for place in places if place.is_file()), None)
     if own is None:
         return NON_REACTIVE
-    ids = tuple(line.strip() for line in own.read_text(encoding="utf-8").splitlines() if line.strip())
+    ids = tuple(line.strip() for line in read_lines(own) if line.strip())
     unknown = sorted(set(ids) - participants)
     if unknown:
         raise DataError(f"{own} names {', '.join(unknown)}, not in the database")

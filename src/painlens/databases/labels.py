@@ -1,8 +1,9 @@
 """The class of every frame, from conditions on the owner's labels such as ``pspi > 0``.
 
 A condition is ``column operator value``. Operators: ``== != < <= > >=`` and ``in`` with values separated by
-commas (``class_name in PA3, PA4``). Values that are numbers are compared as numbers, others as text. The first
-class whose condition holds wins; a missing value matches nothing.
+commas (``class_name in PA3, PA4``). Values that are numbers are compared as numbers, others as text. Several
+conditions are joined by ``and`` (``class_name == fear and view == straight``). The first class whose condition holds
+wins; a missing value matches nothing.
 """
 
 import operator
@@ -18,6 +19,7 @@ from painlens.tables import DataError
 _FORM = re.compile(
     r"\s*(?P<column>[A-Za-z_][\w.]*)\s*(?:(?P<sign>==|!=|<=|>=|<|>)(?!\s*[=<>!])|\s(?P<word>in)\s)\s*(?P<value>.*?)\s*"
 )
+_AND = re.compile(r"\s+and\s+", re.IGNORECASE)
 _ORDERINGS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
@@ -63,6 +65,15 @@ def parse_condition(text: str) -> Condition:
     return condition
 
 
+def parse_conditions(text: str) -> list[Condition]:
+    """Read conditions joined by ``and``.
+
+    >>> [c.column for c in parse_conditions("task == T8 and au04 > 0")]
+    ['task', 'au04']
+    """
+    return [parse_condition(part) for part in _AND.split(text)]
+
+
 def apply_labels(frames: pd.DataFrame, rules: Mapping[str, str], *, database: str) -> tuple[pd.Series, pd.Series]:
     """Class of each frame, and why a frame has none.
 
@@ -89,17 +100,21 @@ def apply_labels(frames: pd.DataFrame, rules: Mapping[str, str], *, database: st
         labels = words(frames, "label")
         labels = labels.mask(labels == "")
         return labels, pd.Series("label is missing", index=frames.index, dtype="str").where(labels.isna(), "")
-    conditions = {name: parse_condition(text) for name, text in rules.items()}
-    for name, condition in conditions.items():
-        if condition.column not in frames:
-            raise DataError(
-                f"database '{database}', label '{name}': column '{condition.column}' not found; columns are "
-                f"{', '.join(map(str, frames.columns))}"
-            )
+    conditions = {name: parse_conditions(text) for name, text in rules.items()}
+    for name, parts in conditions.items():
+        for condition in parts:
+            if condition.column not in frames:
+                raise DataError(
+                    f"database '{database}', label '{name}': column '{condition.column}' not found; columns are "
+                    f"{', '.join(map(str, frames.columns))}"
+                )
     labels = pd.Series(pd.NA, index=frames.index, dtype="string")
-    for name, condition in conditions.items():
-        labels = labels.mask(labels.isna() & _holds(frames, condition), name)
-    return labels, _reasons(frames, list(conditions.values()), labels)
+    for name, parts in conditions.items():
+        holds = pd.Series(True, index=frames.index)
+        for condition in parts:
+            holds &= _holds(frames, condition)
+        labels = labels.mask(labels.isna() & holds, name)
+    return labels, _reasons(frames, [condition for parts in conditions.values() for condition in parts], labels)
 
 
 def _holds(frames: pd.DataFrame, condition: Condition) -> pd.Series:

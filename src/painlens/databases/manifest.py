@@ -3,18 +3,15 @@
 Licence, consent and citation are those of the data that the table describes; a column ``consent`` (true, false,
 unknown) says who agreed to publication, and a 'false' is never overruled by the study.
 
-The table is ``manifest.parquet``, ``manifest.csv`` or ``manifest.tsv`` in the root folder (text tables with commas,
-semicolons or tabs). Columns:
-
-* ``path``: image or video, relative to the folder of the table; ``file_name`` is understood too;
-* ``subject`` or ``participant``: the person;
-* ``label``: the class; or columns for the study's label rule (``pspi``, ``class_name``, ``expression`` or any other);
-* optional: ``frame_index`` or ``time_s`` (one frame of a video), ``sequence``, ``sex``, ``age``, ``consent``,
-  ``landmarks_path``, ``box_x`` .. ``box_h``, ``non_reactive``; all other columns are kept.
-
-A video without ``frame_index`` and ``time_s`` is a whole clip, of which the study's rule takes frames.
+The table is ``manifest.parquet``, ``manifest.csv`` or ``manifest.tsv`` in the root folder, or the one that
+``layout.table`` names (text tables with commas, semicolons or tabs). `SCHEMA` tells its columns; all others are kept
+and can be used in label rules. Paths are relative to the folder of the table. A video without ``frame_index`` and
+``time_s`` is a whole clip, of which the study's rule takes frames. A value that does not fit its column leaves the row
+out with a reason.
 """
 
+import difflib
+import posixpath
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,46 +20,80 @@ import pandas as pd
 
 from painlens.databases.columns import numbers, words
 from painlens.databases.folders import check_root, found_in
+from painlens.databases.imagefolder import PARTS
+from painlens.databases.levels import PSPI_LEVELS, PSPI_PAIN, emotions
+from painlens.databases.manifest_schema import NOT_APPLICABLE, OTHER_NAMES, RANGES, SCHEMA, WHOLE, is_action_unit
 from painlens.databases.pictures import inside, is_clip
 from painlens.databases.separated import read_separated
 from painlens.progress import Progress, silent
+from painlens.study import USUAL_LAYOUT, Layout
 from painlens.tables import DataError
 
 LABEL: Mapping[str, str] = {}
+CLASSES: Mapping[str, Mapping[str, str]] = {"pain": PSPI_PAIN, "pain-levels": PSPI_LEVELS, "emotions": emotions()}
+SPLITS: Mapping[str, tuple[tuple[str, ...], ...]] = {}
 CLIP_SEPARATOR: str = "#"
+EXPECTED: Mapping[str, int] = {}
 NAMES = ("manifest.parquet", "manifest.csv", "manifest.tsv")
-_NUMBERS = ("frame_index", "time_s", "pspi", "age", "box_x", "box_y", "box_w", "box_h")
 _SEXES = {"f": "f", "female": "f", "w": "f", "m": "m", "male": "m"}
 
 
-def scan(root: Path, *, progress: Progress = silent) -> pd.DataFrame:
+def scan(root: Path, *, progress: Progress = silent, layout: Layout = USUAL_LAYOUT) -> pd.DataFrame:
     """Every row of the table, with its own columns and those of FRAMES."""
     check_root(root, "the manifest")
-    file = next((root / name for name in NAMES if (root / name).is_file()), None)
+    file = find_table(root, layout, NAMES)
+    frames = frames_of(read_table(file), file=file, root=root)
+    progress(len(frames), len(frames))
+    return frames
+
+
+def find_table(root: Path, layout: Layout, names: tuple[str, ...]) -> Path:
+    """The table that the study names, or the first of the usual names.
+
+    Raises
+    ------
+    DataError
+        There is none, or its name leads out of the root.
+    """
+    wanted = (layout.table,) if layout.table else names
+    file = next((inside(root, name) for name in wanted if (root / name).is_file()), None)
     if file is None:
-        raise DataError(f"{root} must hold one of {', '.join(NAMES)}, found {found_in(root)}")
-    table = _read(file)
-    for wanted, other in (("path", "file_name"), ("participant", "subject")):
-        if wanted not in table and other in table:
-            table = table.rename(columns={other: wanted})
-        if wanted not in table:
-            raise DataError(f"{file} must have the column {wanted} or {other}, got {', '.join(table.columns)}")
-    if table.empty:
-        raise DataError(f"{file} has no rows")
+        raise DataError(f"{root} must hold {' or '.join(wanted)}, found {found_in(root)}")
+    return file
+
+
+def read_table(file: Path) -> pd.DataFrame:
+    """A table of text cells from CSV or TSV, of typed cells from Parquet."""
+    if file.suffix.lower() != ".parquet":
+        return read_separated(file)
+    try:
+        return pd.read_parquet(file)
+    except (ValueError, OSError, TypeError, NotImplementedError) as error:
+        raise DataError(f"{file} is not a Parquet table: {error}") from None
+
+
+def frames_of(table: pd.DataFrame, *, file: Path, root: Path) -> pd.DataFrame:
+    """Rows of a user's table in painlens' columns, each with a reason where a value does not fit.
+
+    Raises
+    ------
+    DataError
+        The table has no rows or lacks a column; the nearest name that it has is given.
+    """
+    table = _named(table, file)
     reason = pd.Series("", index=table.index, dtype="str")
-    for name in (name for name in _NUMBERS if name in table):
-        values, shown = numbers(table, name), words(table, name).fillna("").astype("str")
-        wrong = values.isna() & table[name].notna()
-        if name in ("frame_index", "time_s"):
-            wrong |= values < 0
-        reason = reason.mask(wrong & (reason == ""), f"{name} is '" + shown + "', not a number")
-        table[name] = values.mask(wrong)
-    path = words(table, "path").str.replace("\\", "/")
+    for name in [str(column) for column in table]:
+        if name in RANGES or is_action_unit(name):
+            table[name], reason = _checked(table, name, reason)
+    folder = file.parent.resolve().relative_to(root.resolve()).as_posix()
+    path = words(table, "path").str.replace("\\", "/").map(lambda text: _placed(folder, text), na_action="ignore")
+    path = path.astype("string")
     for name in ("participant", "path"):
         reason = reason.mask(table[name].isna(), f"{name} is missing")
-    reason = reason.mask(np.array([not _is_inside(root, str(text)) for text in path.fillna("")]), "path leaves root")
-    index = table["frame_index"].round() if "frame_index" in table else pd.Series(float("nan"), index=table.index)
-    index = index.astype("Int64")
+    outside = path.fillna("").str.contains(r"^(?:\.\./|/|\.\.$)", regex=True).astype("bool")
+    reason = reason.mask(outside, "path leaves root")
+    index = table["frame_index"] if "frame_index" in table else pd.Series(float("nan"), index=table.index)
+    index = index.astype("float64").round().astype("Int64")
     row = pd.Series([f"row {number}" for number in range(2, len(table) + 2)], index=table.index)
     clip = path.fillna("").map(is_clip).astype("bool")
     table["frame_id"] = path.fillna(row)
@@ -74,22 +105,50 @@ def scan(root: Path, *, progress: Progress = silent) -> pd.DataFrame:
         table["time_s"] = float("nan")
     if "sex" in table:
         table["sex"] = [_SEXES.get(word) for word in words(table, "sex").fillna("").str.lower()]
-    progress(len(table), len(table))
+    if "part" in table:
+        table["part"] = words(table, "part").str.lower().map(PARTS)
     return table.assign(reason=reason.astype("str"))
 
 
-def _read(file: Path) -> pd.DataFrame:
-    if file.suffix != ".parquet":
-        return read_separated(file)
-    try:
-        return pd.read_parquet(file)
-    except (ValueError, OSError) as error:
-        raise DataError(f"{file} is not a Parquet table: {error}") from None
+def _named(table: pd.DataFrame, file: Path) -> pd.DataFrame:
+    """The table with the names of the schema; other accepted names are translated."""
+    for wanted, other in OTHER_NAMES.items():
+        if wanted not in table and other in table:
+            table = table.rename(columns={other: wanted})
+    for wanted in (name for name, column in SCHEMA.columns.items() if column.required):
+        if wanted not in table:
+            known = [str(name) for name in table]
+            near = difflib.get_close_matches(wanted, known, 1) or difflib.get_close_matches(
+                OTHER_NAMES[wanted], known, 1
+            )
+            hint = f"; did you mean it by '{near[0]}'?" if near else ""
+            raise DataError(
+                f"{file} must have the column {wanted} or {OTHER_NAMES[wanted]}, got {', '.join(known)}{hint}"
+            )
+    if table.empty:
+        raise DataError(f"{file} has no rows")
+    return table.reset_index(drop=True)
 
 
-def _is_inside(root: Path, path: str) -> bool:
-    try:
-        inside(root, path)
-    except DataError:
-        return False
-    return True
+def _checked(table: pd.DataFrame, name: str, reason: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """A column as numbers within their range, and the reasons of rows with others."""
+    low, high = RANGES.get(name, (0.0, 5.0))
+    values, shown = numbers(table, name), words(table, name).fillna("").astype("str")
+    no_number = values.isna() & table[name].notna() & (shown != "")
+    reason = reason.mask(no_number & (reason == ""), f"{name} is '" + shown + "', not a number")
+    if name in NOT_APPLICABLE:
+        values = values.mask(values == NOT_APPLICABLE[name])
+    outside = (values < low) | (values > high)
+    limits = f"outside {low:g}..{high:g}" if np.isfinite(high) else f"below {low:g}"
+    reason = reason.mask(outside & (reason == ""), f"{name} is '" + shown + f"', {limits}")
+    if name in WHOLE:
+        broken = values.notna() & ~outside & (values != values.round())
+        reason = reason.mask(broken & (reason == ""), f"{name} is '" + shown + "', not a whole number")
+    return values.mask(outside), reason
+
+
+def _placed(folder: str, text: str) -> str:
+    """A path of a table in a folder as a path from the root."""
+    if text.startswith("/") or (len(text) > 1 and text[1] == ":"):
+        return "/" + text.lstrip("/")
+    return posixpath.normpath(posixpath.join("" if folder == "." else folder, text)) if text else text

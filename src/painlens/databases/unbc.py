@@ -14,9 +14,10 @@ Expected in the whole archive: 25 participants, 200 sequences, 48,398 frames. La
     Frame_Labels/FACS/<participant>/<sequence>/<sequence><NNN>_facs.txt
     Sequence_Labels/{VAS,OPR,AFF,SEN}/<participant>/<sequence>.txt
 
-Doubled folders (``Images/Images``), label folders beside ``Images`` and aligned crops in ``aligned`` are read too.
-The participant is the whole folder name: the letters behind the number occur twice. An empty FACS file is a coded
-frame without any active action unit; an empty PSPI file is a missing label.
+Doubled folders (``Images/Images``), the whole tree one folder deeper, label folders beside ``Images``, aligned crops
+in ``aligned`` and cropped copies (``UNBCMcMaster_cropped/Images0.3``) are read too. The participant is the whole
+folder name: the letters behind the number occur twice. An empty FACS file is a coded frame without any active action
+unit; an empty PSPI file is a missing label.
 """
 
 import math
@@ -28,38 +29,66 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from painlens.databases.columns import numbers
-from painlens.databases.folders import IMAGES, check_root, files, find_folder, found_in, subfolders
+from painlens.databases.columns import number_of, numbers
+from painlens.databases.folders import IMAGES, base_of, check_root, files, find_folder, found_in, names_in, subfolders
+from painlens.databases.levels import PSPI_LEVELS, PSPI_PAIN
 from painlens.progress import Progress, silent
+from painlens.study import USUAL_LAYOUT, Layout
 from painlens.tables import DataError
 
-LABEL: Mapping[str, str] = {"pain": "pspi > 0", "no-pain": "pspi == 0"}  # the norm of the field
+LABEL: Mapping[str, str] = PSPI_PAIN
+CLASSES: Mapping[str, Mapping[str, str]] = {"pain": PSPI_PAIN, "pain-levels": PSPI_LEVELS}
 CLIP_SEPARATOR: str = "/"
+# Lucey et al. 2011, abstract; the histogram of PSPI is not in a paper, but adds up to the published number of frames.
+EXPECTED: Mapping[str, int] = {"participants": 25, "sequences": 200, "frames": 48398, "frames with pain": 8369}
+# Folds of public code that others compare with, by the number of the participant: five balanced by their videos, five
+# others, and the five people whom a pain detector of the Taati group holds out.
+SPLITS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "unbc-five-folds": (
+        ("042", "052", "092", "103", "115"),
+        ("043", "059", "095", "106", "120"),
+        ("047", "064", "096", "107", "121"),
+        ("048", "066", "097", "108", "123"),
+        ("049", "080", "101", "109", "124"),
+    ),
+    "unbc-other-five-folds": (
+        ("064", "121", "047", "096", "059"),
+        ("107", "120", "097", "106", "092"),
+        ("095", "043", "103", "048", "042"),
+        ("109", "108", "123", "124", "066"),
+        ("049", "115", "052", "101", "080"),
+    ),
+    "unbc-holdout": (("066", "080", "097", "108", "121"),),
+}
 ACTION_UNITS = (4, 6, 7, 9, 10, 12, 20, 25, 26, 27, 43, 50)
 SEQUENCE_LABELS = ("vas", "opr", "aff", "sen")
 _NUMBERED = re.compile(r"(\d{3})$")
+_SEQUENCE = re.compile(r"(?P<code>[a-z]{2}\d{3})t(?P<test>\d)(?P<motion>[a-z]+?)(?P<limb>unaff|aff)")
+_IMAGES = ("Images", "aligned", "UNBCMcMaster_cropped/Images0.3", "Images0.3")
 
 
-def scan(root: Path, *, progress: Progress = silent) -> pd.DataFrame:
+def scan(root: Path, *, progress: Progress = silent, layout: Layout = USUAL_LAYOUT) -> pd.DataFrame:  # noqa: ARG001
     """Every picture with its labels, and every PSPI file whose picture is missing.
 
     Returns
     -------
     DataFrame
         frame_id, participant, sequence, path, frame_index, time_s (missing), pspi, au04 ... au50 (0 where coded and
-        not active, missing where not coded), vas, opr, aff, sen, landmarks_path, has_facs, reason.
+        not active, missing where not coded), vas, opr, aff, sen, test, motion, limb (missing where the name of the
+        sequence is another), landmarks_path, has_pspi, has_facs, has_aam, reason.
     """
     check_root(root, "UNBC-McMaster")
-    images = find_folder(root, ("Images", "aligned"))
-    scores = find_folder(root, ("Frame_Labels/PSPI", "PSPI"))
+    base = base_of(root, _IMAGES)
+    images = find_folder(base, _IMAGES)
+    scores = find_folder(base, ("Frame_Labels/PSPI", "PSPI"))
     if images is None:
         raise DataError(f"{root} must hold the folder Images (layout of UNBC-McMaster), found {found_in(root)}")
     if scores is None:
         raise DataError(f"{root} must hold the label folder Frame_Labels/PSPI or PSPI, found {found_in(root)}")
-    units = find_folder(root, ("Frame_Labels/FACS", "FACS"))
+    units = find_folder(base, ("Frame_Labels/FACS", "FACS"))
     # The points are those of the original pictures: on aligned crops they would be wrong.
-    points = find_folder(root, ("AAM_landmarks",)) if images.name.lower() == "images" else None
-    ratings = {name: find_folder(root, (f"Sequence_Labels/{name.upper()}",)) for name in SEQUENCE_LABELS}
+    points = find_folder(base, ("AAM_landmarks",)) if images.name.lower() == "images" else None
+    ratings = {name: find_folder(base, (f"Sequence_Labels/{name.upper()}", name.upper())) for name in SEQUENCE_LABELS}
     rows: list[dict[str, Any]] = []
     participants = subfolders(images)
     for done, participant in enumerate(participants):
@@ -71,7 +100,7 @@ def scan(root: Path, *, progress: Progress = silent) -> pd.DataFrame:
                 for name, folder in ratings.items()
             }
             found = _sequence(root, sequence, place, scores=scores, units=units, points=points)
-            rows.extend(row | rated for row in found)
+            rows.extend(row | rated | _named(sequence.name) for row in found)
         for stray in files(participant, IMAGES):
             rows.append(_stray(root, stray, participant.name))
     progress(len(participants), len(participants))
@@ -95,29 +124,30 @@ def pspi_of(frames: pd.DataFrame) -> pd.Series:
 def read_number(file: Path) -> tuple[float, str]:
     """The one number in a label file, and why there is none ('' where there is)."""
     try:
-        text = file.read_text(encoding="utf-8", errors="replace").strip()
+        text = file.read_text(encoding="utf-8-sig", errors="replace").strip()
     except FileNotFoundError:
         return math.nan, "file is missing"
     except OSError as error:
         return math.nan, f"file cannot be read ({error.strerror})"
-    try:
-        number = float(text)
-    except ValueError:
-        return math.nan, f"file holds '{text[:40]}', not a number" if text else "file is empty"
-    return (number, "") if math.isfinite(number) else (math.nan, f"file holds '{text}', not a number")
+    number = number_of(text)
+    if math.isfinite(number):
+        return number, ""
+    return math.nan, f"file holds '{text[:40]}', not a number" if text else "file is empty"
 
 
 def read_action_units(file: Path) -> dict[int, float] | None:
     """Active action units and their intensities; None where the file is missing or not of the form.
 
-    Each line holds four columns: action unit, intensity, two further codes. No line: coded, nothing is active.
+    Each line holds the action unit, its intensity and possibly further codes (UNBC-McMaster: two). No line: coded,
+    nothing is active.
     """
     try:
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
         cells = [line.split() for line in lines if line.strip()]
-        return {round(float(unit)): float(intensity) for unit, intensity, *_ in cells}
+        coded = {round(number_of(unit)): number_of(intensity) for unit, intensity, *_ in cells}
     except (OSError, ValueError, OverflowError):
         return None
+    return coded if all(map(math.isfinite, coded.values())) else None
 
 
 def _sequence(
@@ -129,17 +159,18 @@ def _sequence(
         _picture(root, path, place, score=scores / place, units=units / place if units else None) for path in pictures
     ]
     if points:
-        landmarks, folder_of_points = _names(points / place), (points / place).relative_to(root).as_posix()
+        landmarks, folder_of_points = names_in(points / place), (points / place).relative_to(root).as_posix()
         for row, path in zip(rows, pictures, strict=True):
             name = f"{path.stem}_aam.txt"
             row["landmarks_path"] = f"{folder_of_points}/{name}" if name in landmarks else None
+            row["has_aam"] = name in landmarks
     stems = {path.stem for path in pictures}
-    for name in sorted(_names(scores / place)):
+    for name in sorted(names_in(scores / place)):
         stem = name.removesuffix("_facs.txt")
         if stem not in stems and name.endswith("_facs.txt"):
             expected = folder / f"{stem}.png"
             row = _picture(root, expected, place, score=scores / place, units=None)
-            rows.append(row | {"reason": "picture is missing", "landmarks_path": None})
+            rows.append(row | {"reason": "picture is missing", "landmarks_path": None, "has_aam": False})
     return rows
 
 
@@ -163,6 +194,7 @@ def _picture(root: Path, path: Path, place: Path, *, score: Path, units: Path | 
         "time_s": math.nan,
         "pspi": pspi,
         **{f"au{unit:02d}": intensity for unit, intensity in intensities.items()},
+        "has_pspi": math.isfinite(pspi),
         "has_facs": active is not None,
         "reason": reason,
     }
@@ -184,11 +216,10 @@ def _number(stem: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _names(folder: Path) -> frozenset[str]:
-    try:
-        return frozenset(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError:
-        return frozenset()
+def _named(sequence: str) -> dict[str, Any]:
+    """What the name of a sequence says: occasion of the test, movement, affected or unaffected limb."""
+    match = _SEQUENCE.fullmatch(sequence)
+    return {part: match[part] if match else None for part in ("test", "motion", "limb")}
 
 
 def mismatches(frames: pd.DataFrame, columns: Sequence[str] = ("frame_id", "pspi")) -> pd.DataFrame:
@@ -196,3 +227,16 @@ def mismatches(frames: pd.DataFrame, columns: Sequence[str] = ("frame_id", "pspi
     computed = pspi_of(frames)
     differs = computed.notna() & frames["pspi"].notna() & (computed - frames["pspi"]).abs().gt(0.5)
     return frames.loc[differs, list(columns)].assign(from_units=computed[differs])
+
+
+def triplets(frames: pd.DataFrame) -> dict[str, int]:
+    """How many pictures have their score, their action units and both: defects of a copy at a glance."""
+    pictures = frames[frames["reason"] != "picture is missing"]
+    score, units = (pictures[name].fillna(False).astype("bool") for name in ("has_pspi", "has_facs"))
+    return {
+        "pictures": len(pictures),
+        "without PSPI": int((~score).sum()),
+        "without FACS": int((~units).sum()),
+        "with both": int((score & units).sum()),
+        "labels without picture": len(frames) - len(pictures),
+    }

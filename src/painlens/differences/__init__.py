@@ -6,6 +6,7 @@ visibly not blank: what a difference says about databases is the concept test's 
 
 from painlens.differences.chosen_faces import pick_faces
 from painlens.differences.concepts import ConceptWeights, concept_conditioned, concept_weights
+from painlens.differences.frame import to_face_frame
 from painlens.differences.maps import (
     NORMALISATIONS,
     PAPER,
@@ -16,22 +17,28 @@ from painlens.differences.maps import (
     normalise,
     weighted_map,
 )
+from painlens.differences.normalised import best_normalisation, normalised_table
 from painlens.differences.shares import region_candidates, regions_table, shares_table
+from painlens.differences.trust import BOUNDS as TRUST_BOUNDS
 
 __all__ = [
     "NORMALISATIONS",
     "PAPER",
+    "TRUST_BOUNDS",
     "ConceptWeights",
     "Directions",
+    "best_normalisation",
     "concept_conditioned",
     "concept_weights",
     "difference",
     "directions",
     "mean_maps",
     "normalise",
+    "normalised_table",
     "pick_faces",
     "region_candidates",
     "regions_table",
     "shares_table",
+    "to_face_frame",
     "weighted_map",
 ]

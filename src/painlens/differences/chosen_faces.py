@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from painlens.tables import PREDICTIONS, SHARES, DataError, conform
+from painlens.consent import Purpose, permitted
+from painlens.tables import PREDICTIONS, SHARES, conform
 
 FACE = ["database", "frame_id"]
 OUTSIDE = "outside"
@@ -18,7 +19,7 @@ def pick_faces(
     replicate: str,
     normalisation: str,
     per_database: int,
-    consent: str,
+    consent: Purpose,
 ) -> pd.DataFrame:
     """Faces that show where two models differ most, like the paper's Figure 1; the same every time.
 
@@ -31,7 +32,7 @@ def pick_faces(
     shares, predictions
         Rows of SHARES and PREDICTIONS, those of `replicate` of both models among them.
     faces
-        Columns database, frame_id, consent_display, consent_publish ("true", "false" or "unknown").
+        Columns database, frame_id, participant, consent_display, consent_publish ("true", "false" or "unknown").
     models
         Model A and model B; a positive difference favours A.
     normalisation
@@ -45,9 +46,7 @@ def pick_faces(
     -------
     Columns database, frame_id, participant, label, region, favours, difference; empty where no face qualifies.
     """
-    if consent not in ("display", "publish"):
-        raise DataError(f"consent must be display or publish, got '{consent}'")
-    shown = faces.loc[faces[f"consent_{consent}"].astype(str) == "true", FACE]
+    shown = faces.loc[permitted(faces, consent), FACE]
     strongest = _strongest_region(conform(shares, SHARES), models, replicate, normalisation)
     right = _right_by_both(conform(predictions, PREDICTIONS), models, replicate)
     found = strongest.merge(right, on=FACE).merge(shown, on=FACE)

@@ -1,4 +1,4 @@
-"""The 68 landmarks of a face: the owner's, else those of a rendered database, else a mean face's."""
+"""The 68 landmarks of a face from files and tables: the owner's, and those of a rendered database."""
 
 from pathlib import Path
 
@@ -56,6 +56,24 @@ def lie_on_crop(points: NDArray[np.float64], size: int) -> bool:
         return False
     within = ((inner > -0.5) & (inner < size - 0.5)).all(axis=1)
     return bool(within.mean() >= 0.9 and np.ptp(inner, axis=0).max() >= size / 6)
+
+
+def eye_line_deg(points: NDArray[np.float64]) -> float:
+    """Angle of the line from the right to the left eye of landmarks (68, 2); 0: level, positive: falls to the right.
+
+    An unknown eye gives 0.
+
+    >>> points = np.zeros((68, 2))
+    >>> points[42:48] = 10, 10
+    >>> round(eye_line_deg(points))
+    45
+    """
+    eyes = [points[36:42], points[42:48]]
+    known = [eye[np.isfinite(eye).all(axis=1)] for eye in eyes]
+    if not all(len(eye) for eye in known):
+        return 0.0
+    x, y = known[1].mean(axis=0) - known[0].mean(axis=0)
+    return float(np.degrees(np.arctan2(y, x)))
 
 
 def owner_points(root: Path, landmarks_path: str | None, owner_landmarks: str | None) -> NDArray[np.float64] | None:

@@ -1,5 +1,8 @@
 """`faces.h5`: crops, regions and landmarks of a database's faces; readable by the owner only."""
 
+import errno
+import fcntl
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,6 +80,16 @@ def write_twins(store: Path, size: int) -> Iterator[RowWriter]:
         yield writer
 
 
+def keep_rows(store: Path, kept: Sequence[int] | NDArray[np.integer]) -> None:
+    """Write a store anew with some of its rows only, in ascending order; nothing of the others stays in the file."""
+    rows = np.asarray(kept, dtype=np.int64)
+    with h5py.File(store, "r") as file:
+        shapes = {name: (data.shape[1:], data.dtype.type) for name, data in file.items()}
+    with _write(store, shapes) as writer:
+        for first in range(0, len(rows), _ROWS_PER_CHUNK):
+            writer.append(**load_rows(store, rows[first : first + _ROWS_PER_CHUNK], names=list(shapes)))
+
+
 def load_faces(store: Path, rows: Sequence[int] | NDArray[np.integer]) -> FaceArrays:
     """Faces of a store by their rows, in any order and with repetitions.
 
@@ -123,8 +136,41 @@ def _read(data: h5py.Dataset, rows: NDArray[np.int64]) -> NDArray[Any]:
 
 
 @contextmanager
+def sole_writer(store: Path) -> Iterator[None]:
+    """Nobody else writes this store meanwhile; half-written files of killed processes are removed first.
+
+    The lock is held on the folder itself, so that nothing stays behind; the operating system frees it however the
+    process ends. Where a file system knows no locks, two writers still cannot harm each other: each writes a file of
+    its own and moves it into place.
+
+    Raises
+    ------
+    BlockingIOError
+        Another process is at work on it.
+    """
+    store.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(store.parent, os.O_RDONLY)
+    try:
+        locked = True
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(
+                errno.EAGAIN, "another process is writing this store; wait for it or stop it", str(store)
+            ) from None
+        except OSError:
+            locked = False
+        if locked:  # pixels of a killed process: nobody is writing them any more
+            for left in store.parent.glob(f".{store.name}.*"):
+                left.unlink()
+        yield
+    finally:
+        os.close(folder)
+
+
+@contextmanager
 def _write(store: Path, shapes: Mapping[str, tuple[tuple[int, ...], type[np.generic]]]) -> Iterator[RowWriter]:
-    with atomic_path(store) as temporary:
+    with sole_writer(store), atomic_path(store) as temporary:
         temporary.chmod(_OWNER_ONLY)
         with h5py.File(temporary, "w") as file:
             yield RowWriter(file, shapes)

@@ -22,7 +22,7 @@ def in_order(work: Callable[[Piece], Answer], pieces: Iterable[Piece], *, worker
         yield from map(work, pieces)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
         waiting: deque[Future[Answer]] = deque()
         try:
             for piece in pieces:
@@ -34,3 +34,8 @@ def in_order(work: Callable[[Piece], Answer], pieces: Iterable[Piece], *, worker
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _one_thread() -> None:
+    """Keep OpenCV from starting threads in every process."""
+    cv2.setNumThreads(1)

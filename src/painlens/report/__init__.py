@@ -7,7 +7,7 @@ what the interval is about, and shows a face only where consent to publication i
 from pathlib import Path
 
 from painlens.report.blocks import Plot, Section, plots_of, tables_of
-from painlens.report.consent import publishable
+from painlens.report.consent import shown_examples
 from painlens.report.inputs import Example, FinishedStep, ReportInputs, TrainedNetwork, check_inputs
 from painlens.report.page import render_page
 from painlens.report.pictures import figure_1, png_bytes
@@ -28,6 +28,7 @@ __all__ = [
 # Tables of numbers about groups; tables with a row per face or frame stay in the run's own folders.
 EXPORTED = (
     "metrics", "prevalence", "errors", "regions", "association", "decodability", "replication", "causes", "verdicts",
+    "directions", "layers", "reliability", "label_noise",
 )  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def write_report(inputs: ReportInputs, folder: Path) -> Path:
 
 def _write_figure_1(inputs: ReportInputs, path: Path) -> bool:
     """The faces of the first pair of models, as one picture; whether there is one."""
-    shown = publishable(inputs.examples, inputs.faces).examples
+    shown = shown_examples(inputs).examples
     pair = inputs.databases[:2]
     own = [example for example in shown if (example.model_a, example.model_b) == pair]
     picture = figure_1(own, normalisation=inputs.study.differences.normalisation)

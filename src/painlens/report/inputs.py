@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from painlens import tables
+from painlens.certificate.cells import Certificate
 from painlens.concept_test import Statement
 from painlens.study import Study
 from painlens.tables import DataError, Schema
@@ -105,6 +107,12 @@ class ReportInputs:
         In the order of the study's replicates.
     versions
         Library -> version.
+    certificate
+        How often the procedure was right on databases with known truth; None: nobody counted.
+    withdrawn
+        (database, participant) of people who took their consent back.
+    notebook
+        `painlens.hypotheses.exported` of the hypothesis notebook; None: nobody wrote one.
     """
 
     study: Study
@@ -123,11 +131,20 @@ class ReportInputs:
     replication: pd.DataFrame
     causes: pd.DataFrame
     verdicts: pd.DataFrame
+    directions: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.DIRECTIONS))
+    layers: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.LAYERS))
+    reliability: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.RELIABILITY))
+    label_noise: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.LABEL_NOISE))
+    trust: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.TRUST))
+    normalised: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.NORMALISED))
     examples: tuple[Example, ...] = ()
     mean_maps: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
     trainings: tuple[TrainedNetwork, ...] = ()
     steps: tuple[FinishedStep, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    certificate: Certificate | None = None
+    withdrawn: frozenset[tuple[str, str]] = frozenset()
+    notebook: Mapping[str, Any] | None = None
 
     @property
     def databases(self) -> tuple[str, ...]:
@@ -151,6 +168,7 @@ _WITHIN_DATABASE = ("frames", "faces", "split")
 _CONFORMED = (
     tables.METRICS, tables.PREVALENCE, tables.ERRORS, tables.REGIONS, tables.LEDGER, tables.CONCEPTS,
     tables.ASSOCIATION, tables.DECODABILITY, tables.REPLICATION, tables.CAUSES, tables.VERDICTS,
+    tables.DIRECTIONS, tables.LAYERS, tables.RELIABILITY, tables.LABEL_NOISE, tables.TRUST, tables.NORMALISED,
     tables.FRAMES, tables.FACES, tables.SPLIT,
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,7 +34,7 @@ __all__ = ["CONCEPTS", "LAYOUTS", "REGIONS", "synthesize"]
 def synthesize(
     settings: Synthetic,
     *,
-    reader: Literal["unbc", "biovid", "affectnet"],
+    reader: str,
     name: str,
     root: Path,
     truth: Path,

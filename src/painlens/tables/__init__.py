@@ -1,5 +1,6 @@
 """What one step hands to the next: tables, arrays, manifests, and the only code that writes them."""
 
+from painlens.tables.digests import KnownDigests
 from painlens.tables.files import (
     DataError,
     atomic_path,
@@ -17,17 +18,24 @@ from painlens.tables.manifest import (
     check_outputs,
     is_up_to_date,
     load_manifest,
+    watched_then,
     write_manifest,
 )
-from painlens.tables.of_faces import CONCEPTS, FACES, FRAMES, SPLIT
+from painlens.tables.of_faces import CONCEPTS, FACES, FRAMES, SPLIT, SUGGESTIONS
 from painlens.tables.of_findings import (
     ASSOCIATION,
     CAUSES,
     DECODABILITY,
+    DIRECTIONS,
+    LABEL_NOISE,
+    LAYERS,
     LEDGER,
+    NORMALISED,
     REGIONS,
+    RELIABILITY,
     REPLICATION,
     SHARES,
+    TRUST,
     VERDICTS,
 )
 from painlens.tables.of_networks import ERRORS, HISTORY, METRICS, PREDICTIONS, PREVALENCE, TWINS
@@ -36,8 +44,9 @@ from painlens.tables.schema import Column, Schema, conform, empty
 SCHEMAS = {
     schema.name: schema
     for schema in (
-        FRAMES, FACES, SPLIT, CONCEPTS, HISTORY, PREDICTIONS, TWINS, METRICS, PREVALENCE, ERRORS,
+        FRAMES, FACES, SUGGESTIONS, SPLIT, CONCEPTS, HISTORY, PREDICTIONS, TWINS, METRICS, PREVALENCE, ERRORS,
         LEDGER, SHARES, REGIONS, CAUSES, ASSOCIATION, DECODABILITY, REPLICATION, VERDICTS,
+        LAYERS, DIRECTIONS, RELIABILITY, LABEL_NOISE, TRUST, NORMALISED,
     )
 }  # fmt: skip
 
@@ -46,24 +55,32 @@ __all__ = [
     "CAUSES",
     "CONCEPTS",
     "DECODABILITY",
+    "DIRECTIONS",
     "ERRORS",
     "FACES",
     "FRAMES",
     "HISTORY",
+    "LABEL_NOISE",
+    "LAYERS",
     "LEDGER",
     "METRICS",
+    "NORMALISED",
     "PREDICTIONS",
     "PREVALENCE",
     "REGIONS",
+    "RELIABILITY",
     "REPLICATION",
     "SCHEMAS",
     "SHARES",
     "SPLIT",
+    "SUGGESTIONS",
+    "TRUST",
     "TWINS",
     "VERDICTS",
     "Begun",
     "Column",
     "DataError",
+    "KnownDigests",
     "Manifest",
     "Schema",
     "atomic_path",
@@ -79,5 +96,6 @@ __all__ = [
     "save_table",
     "save_text",
     "sha256_of",
+    "watched_then",
     "write_manifest",
 ]

@@ -7,11 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from painlens.tables.schema import Schema, conform
+
+if TYPE_CHECKING:  # pandas takes more memory than a whole web server: it is loaded with the first table
+    import pandas as pd
 
 
 class DataError(ValueError):
@@ -35,7 +36,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def save_table(table: pd.DataFrame, path: Path, schema: Schema) -> pd.DataFrame:
+def save_table(table: "pd.DataFrame", path: Path, schema: Schema) -> "pd.DataFrame":
     """Write a table as Parquet after bringing it to its schema; returns what was written."""
     conformed = conform(table, schema)
     with atomic_path(path) as temporary:
@@ -43,7 +44,7 @@ def save_table(table: pd.DataFrame, path: Path, schema: Schema) -> pd.DataFrame:
     return conformed
 
 
-def load_table(path: Path, schema: Schema) -> pd.DataFrame:
+def load_table(path: Path, schema: Schema) -> "pd.DataFrame":
     """Read a table and check its columns.
 
     Raises
@@ -51,6 +52,8 @@ def load_table(path: Path, schema: Schema) -> pd.DataFrame:
     DataError
         The file is missing, is not Parquet, or lacks columns of the schema.
     """
+    import pandas as pd
+
     if not path.exists():
         raise DataError(f"table '{schema.name}' not found: {path}; run the step that writes it first")
     try:

@@ -28,6 +28,8 @@ FRAMES = Schema(
         "box_y": Column("real", "owner's face box, upper edge in pixels", required=False),
         "box_w": Column("real", "owner's face box, width in pixels", required=False),
         "box_h": Column("real", "owner's face box, height in pixels", required=False),
+        "part": Column("text", "the owner's part: train, validation or test", required=False),
+        "sha256": Column("text", "digest of the file of a frame that takes part", required=False),
         "consent_display": Column("text", "may be shown to the lab: true, false or unknown"),
         "consent_publish": Column("text", "may be shown outside the lab: true, false or unknown"),
     },
@@ -52,11 +54,28 @@ FACES = Schema(
         "box_w": Column("real", "width of the crop"),
         "box_h": Column("real", "height of the crop"),
         "detector": Column("text", "name and version of the detector"),
-        "landmarks": Column("text", "source of the landmarks: owner, truth or template"),
+        "landmarks": Column("text", "source of the landmarks: owner, truth, mesh or template"),
+        "angle_deg": Column("real", "turn of the crop about its centre; 0: not aligned", required=False),
         "sex": Column("text", "f, m or missing", required=False),
         "age": Column("real", "years", required=False),
         "consent_display": Column("text", "true, false or unknown"),
         "consent_publish": Column("text", "true, false or unknown"),
+    },
+)
+
+SUGGESTIONS = Schema(
+    "suggestions",
+    "a guess of the networks about one concept on one face; not a label",
+    ("concept", "frame_id"),
+    {
+        "database": Column("text", "name in the study"),
+        "frame_id": Column("text", "as in frames"),
+        "participant": Column("text", "the person"),
+        "concept": Column("text", "eyes-closed or teeth-visible"),
+        "measure": Column("text", "what was measured, by which network"),
+        "value": Column("real", "the measure; missing where the mesh found no face"),
+        "suggestion": Column("text", "yes, no or unsure"),
+        "source": Column("text", "always: network, not a person"),
     },
 )
 

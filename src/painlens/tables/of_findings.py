@@ -13,8 +13,9 @@ LEDGER = Schema(
         "frame_id": Column("text", "as in frames"),
         "logit": Column("real", "the explained logit: what went in at the top"),
         "relevance": Column("real", "sum over the pixels"),
-        "bias": Column("real", "kept by the biases of the dense layers"),
-        "dead": Column("real", "lost in convolution units without a positive contribution"),
+        "bias": Column("real", "kept by biases and stabilisers"),
+        "dead": Column("real", "lost in units without a contribution that their rule counts"),
+        "error": Column("real", "what the identity of the four misses, relative to the largest", required=False),
     },
 )
 
@@ -55,6 +56,41 @@ REGIONS = Schema(
         "high": Column("real", "upper end"),
         "faces": Column("integer", "number of faces"),
         "participants": Column("integer", "number of participants"),
+    },
+)
+
+TRUST = Schema(
+    "trust",
+    "one check of the maps of one model, or of a pair of models",
+    ("model", "method", "check"),
+    {
+        "model": Column("text", "model, or the pair 'a - b'"),
+        "method": Column("text", "attribution method; edges: the method that must fail"),
+        "check": Column("text", "what was checked"),
+        "value": Column("real", "mean over faces"),
+        "low": Column("real", "lower end of its interval over participants (bootstrap)"),
+        "high": Column("real", "upper end"),
+        "bound": Column("real", "what separates pass from fail"),
+        "badge": Column("text", "pass, fail or unclear: the interval holds the bound"),
+        "faces": Column("integer", "number of faces"),
+        "participants": Column("integer", "number of participants"),
+    },
+)
+
+NORMALISED = Schema(
+    "normalised",
+    "how well relevance of a concept's region tells planted from null under one normalisation",
+    ("normalisation", "concept", "model_a", "model_b"),
+    {
+        "normalisation": Column("text", "of the maps before subtraction"),
+        "concept": Column("text", "name in the study"),
+        "model_a": Column("text", "first model"),
+        "model_b": Column("text", "second model"),
+        "difference": Column("real", "A minus B of the region's relevance, with the concept minus without it"),
+        "null_rms": Column("real", "the same between networks of one database, root mean square"),
+        "ratio": Column("real", "|difference| over null_rms"),
+        "truth": Column("real", "A minus B of the twins' change of log-odds; missing without twins"),
+        "agrees": Column("real", "correlation with the twins' change of log-odds over all networks"),
     },
 )
 
@@ -103,6 +139,7 @@ DECODABILITY = Schema(
         "fold_f1": Column("real", "mean F1 over folds and repeats"),
         "pooled_f1": Column("real", "F1 of the pooled out-of-fold decisions, mean over repeats"),
         "auroc": Column("real", "mean over test folds"),
+        "average_precision": Column("real", "mean over test folds", required=False),
         "always_positive_f1": Column("real", "F1 of answering yes always"),
         "random_concept_f1": Column("real", "mean pooled F1 of labels permuted within participants"),
         "random_concept_f1_95": Column("real", "their 95th percentile"),
@@ -111,6 +148,8 @@ DECODABILITY = Schema(
         "redrawn_halves": Column("integer", "halves refused for too few faces with the concept", required=False),
         "cost": Column("real", "C of the SVM"),
         "feature_norm": Column("real", "root mean square norm of the feature rows"),
+        "identical_faces": Column("integer", "faces whose features equal those of an earlier face", required=False),
+        "layer": Column("text", "whose output was decoded", required=False),
         "faces": Column("integer", "number of labelled faces"),
         "positives": Column("integer", "number with the concept"),
         "participants": Column("integer", "number of participants"),
@@ -136,6 +175,10 @@ REPLICATION = Schema(
         "d": Column("real", "Cohen's d over the repeats"),
         "nadeau_bengio_t": Column("real", "corrected resampled t on fold differences"),
         "nadeau_bengio_p": Column("real", "its p"),
+        "dietterich_t": Column("real", "5 x 2 t test (Dietterich 1998) on the first five repeats", required=False),
+        "dietterich_p": Column("real", "its p", required=False),
+        "alpaydin_f": Column("real", "5 x 2 F test (Alpaydin 1999) on the first five repeats", required=False),
+        "alpaydin_p": Column("real", "its p", required=False),
         "undefined_repeats": Column("integer", "repeats left out because a fold was undefined"),
         "label": Column("text", "what this test is"),
     },
@@ -167,8 +210,94 @@ VERDICTS = Schema(
         "half_splits": Column("integer", "splits into complementary halves per database"),
         "participants": Column("integer", "test participants"),
         "null_band": Column("real", "largest distance of one database's own networks (halves, scaled), for plots"),
-        "verdict": Column("text", "a, b or undecided; empty where the claim makes none"),
-        "p_holm": Column("real", "p after Holm's correction over concepts and pairs of the measure", required=False),
+        "verdict": Column("text", "a, b, equivalent or undecided; empty where the claim makes none"),
+        "p_holm": Column("real", "p after Holm's correction over the family", required=False),
         "reason": Column("text", "why the claim is refused; empty where it is made", required=False),
+        "family": Column(
+            "text", "declared: corrected over all declared measures, concepts and pairs; exploratory", required=False
+        ),
+        "bootstrap_low": Column("real", "lower end over drawn test participants: a check (people)", required=False),
+        "bootstrap_high": Column("real", "upper end", required=False),
+        "smallest_detectable": Column("real", "difference that 80 % of such studies would find", required=False),
+        "equivalence_bound": Column("real", "largest difference that counts as none", required=False),
+        "p_equivalence": Column("real", "of two one-sided tests against the bound", required=False),
+        "p_equivalence_holm": Column("real", "after Holm's correction over the family", required=False),
+        "fewest_participants": Column("integer", "test participants of the database with the fewest", required=False),
+        "note": Column("text", "what limits the comparison, such as a concept of one database only", required=False),
+    },
+)
+
+LAYERS = Schema(
+    "layers",
+    "how well a linear SVM finds one concept in one layer of one network: a sweep, exploratory",
+    ("concept", "model", "replicate", "layer"),
+    {
+        "concept": Column("text", "name in the study"),
+        "model": Column("text", "database that the network was trained on; emotion or random for the floors"),
+        "replicate": Column("text", "seed=0 ..."),
+        "layer": Column("text", "name in the study"),
+        "position": Column("integer", "place of the layer in the network, from 0"),
+        "pooled_f1": Column("real", "F1 of the pooled out-of-fold decisions, folds over participants"),
+        "auroc": Column("real", "mean over test folds"),
+        "average_precision": Column("real", "mean over test folds"),
+        "undefined_folds": Column("integer", "folds without any positive answer or image"),
+        "degenerate_fits": Column("integer", "fits that gave every held-out face the same answer"),
+        "feature_norm": Column("real", "root mean square norm of the feature rows"),
+    },
+)
+
+DIRECTIONS = Schema(
+    "directions",
+    "how one network's score changes along one direction of a concept at the last pooling layer",
+    ("concept", "model", "replicate", "direction"),
+    {
+        "concept": Column("text", "name in the study"),
+        "model": Column("text", "database that the network was trained on"),
+        "replicate": Column("text", "seed=0 ..."),
+        "direction": Column("text", "stratified, svm-cav or pattern-cav"),
+        "derivative": Column("real", "first-order change of the log-odds over the concept's step along the direction"),
+        "tcav": Column("real", "share of the target class's faces with a positive derivative"),
+        "random_tcav_low": Column("real", "2.5th percentile of the same along SVMs of random concepts"),
+        "random_tcav_high": Column("real", "97.5th percentile"),
+        "random_directions": Column("integer", "number of random concepts"),
+        "faces": Column("integer", "faces that the derivative was averaged over"),
+        "target_faces": Column("integer", "of these, faces of the target class"),
+    },
+)
+
+RELIABILITY = Schema(
+    "reliability",
+    "how far two raters agree on one concept, before adjudication",
+    ("concept",),
+    {
+        "concept": Column("text", "name in the study"),
+        "raters": Column("text", "their names"),
+        "faces": Column("integer", "test faces that both rated"),
+        "participants": Column("integer", "participants on them"),
+        "prevalence": Column("real", "mean share of yes"),
+        "agreement": Column("real", "share of equal answers"),
+        "kappa": Column("real", "Cohen's kappa"),
+        "low": Column("real", "lower end of its interval, bootstrap over participants"),
+        "high": Column("real", "upper end"),
+        "ac1": Column("real", "Gwet's AC1, for rare concepts"),
+        "yes_kept": Column("real", "share of one rater's yes that is the other's too, both ways together"),
+        "no_kept": Column("real", "the same of no"),
+    },
+)
+
+LABEL_NOISE = Schema(
+    "label_noise",
+    "the association's difference if another rater had labelled the concept",
+    ("concept", "model_a", "model_b"),
+    {
+        "concept": Column("text", "name in the study"),
+        "model_a": Column("text", "first model"),
+        "model_b": Column("text", "second model"),
+        "difference": Column("real", "AUROC, A minus B, with the labels as they are"),
+        "noisy": Column("real", "mean over draws with labels changed as often as raters disagree"),
+        "low": Column("real", "2.5th percentile over the draws"),
+        "high": Column("real", "97.5th percentile"),
+        "same_sign": Column("real", "share of draws with the sign of the difference"),
+        "draws": Column("integer", "number of draws"),
     },
 )

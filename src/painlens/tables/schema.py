@@ -1,8 +1,10 @@
 """What a table is: its columns with their types, and the check that brings a table to them."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -27,14 +29,16 @@ class Schema:
 _DTYPES = {"text": "string", "flag": "boolean", "integer": "Int64", "real": "float64"}
 
 
-def empty(schema: Schema) -> pd.DataFrame:
+def empty(schema: Schema) -> "pd.DataFrame":
     """A table of the schema without rows."""
+    import pandas as pd
+
     return pd.DataFrame(
         {name: pd.Series(dtype=_DTYPES[c.kind]) for name, c in schema.columns.items() if c.kind in _DTYPES}
     )
 
 
-def conform(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+def conform(table: "pd.DataFrame", schema: Schema) -> "pd.DataFrame":
     """The table with the schema's columns first and in their types; unknown columns follow unchanged.
 
     Raises
@@ -42,6 +46,8 @@ def conform(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     ValueError
         A required column is missing, a value does not fit its type, or two rows have the same key.
     """
+    import pandas as pd
+
     missing = [n for n, c in schema.columns.items() if c.required and c.kind != "class" and n not in table.columns]
     if missing:
         raise ValueError(f"table '{schema.name}' must have the columns {missing}, got {list(table.columns)}")

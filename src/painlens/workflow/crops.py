@@ -23,11 +23,14 @@ class TestFaces:
         uint8 RGB (face, height, width, 3).
     regions
         uint8 (face, height, width): numbers of `painlens.regions.REGIONS`.
+    landmarks
+        float32 (face, 68, 2) in pixels of the crop, NaN where unknown.
     """
 
     table: pd.DataFrame
     crops: np.ndarray
     regions: np.ndarray
+    landmarks: np.ndarray
 
 
 def faces_of(context: Context, database: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -51,7 +54,7 @@ def test_faces(context: Context) -> TestFaces:
     DataError
         A database has no test face.
     """
-    parts, crops, regions = [], [], []
+    parts, crops, regions, landmarks = [], [], [], []
     for database in context.study.databases:
         table, split = faces_of(context, database)
         rows = splits.select(table, split, part="test")
@@ -63,4 +66,6 @@ def test_faces(context: Context) -> TestFaces:
         parts.append(rows)
         crops.append(stored.faces)
         regions.append(stored.regions)
-    return TestFaces(pd.concat(parts, ignore_index=True), np.concatenate(crops), np.concatenate(regions))
+        landmarks.append(stored.landmarks)
+    arrays = (np.concatenate(arrays) for arrays in (crops, regions, landmarks))
+    return TestFaces(pd.concat(parts, ignore_index=True), *arrays)

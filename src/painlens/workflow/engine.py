@@ -23,6 +23,7 @@ from typing import IO
 from painlens.progress import VARIABLE
 from painlens.workflow.display import Watch, open_display
 from painlens.workflow.estimate import duration
+from painlens.workflow.labels import describe_labels, take_labels
 from painlens.workflow.plan import Due, describe, plan, settle_markers
 from painlens.workflow.run_folder import RunFolder
 from painlens.workflow.stages import Job, jobs_of
@@ -72,6 +73,8 @@ def run_workflow(
         Folder whose ``painlens`` the steps call; None: the one of this installation.
     """
     study = run.study()
+    for sentence in describe_labels(take_labels(run, study)):
+        _say(sentence)
     if dry_run:
         for line in describe(plan(run, study, targets=targets), len(jobs_of(study))):
             sys.stdout.write(line + "\n")

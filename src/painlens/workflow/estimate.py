@@ -166,7 +166,8 @@ def memory_mib(stage: str, study: Study) -> int:
 
 
 def _trained(sizes: _Sizes, training: Training, faces: int) -> float:
-    return BACKWARD * sizes.network.macs * faces * training.epochs / MACS_PER_S
+    shown = training.steps * training.batch_size if training.steps is not None else faces * training.epochs
+    return BACKWARD * sizes.network.macs * shown / MACS_PER_S
 
 
 def _synthesize(sizes: _Sizes, name: str) -> _Cost:
@@ -211,8 +212,10 @@ def _differences(sizes: _Sizes, _: str) -> _Cost:
 def _concepts(sizes: _Sizes, _: str) -> _Cost:
     test, study = sizes.study.concept_test, sizes.study
     networks = len(study.databases) * study.replication.seeds + 2  # the emotion network and random weights are floors
-    fits = 2 * (test.repeats + test.participant_repeats + test.floor_permutations) * networks * len(study.concepts)
-    features = networks * sizes.test * sizes.network.macs / MACS_PER_S
+    sweep = test.participant_repeats * len(test.layers)
+    fits = 2 * (test.repeats + test.participant_repeats + test.floor_permutations + sweep)
+    fits *= networks * len(study.concepts)
+    features = networks * (1 + len(test.layers)) * sizes.test * sizes.network.macs / MACS_PER_S
     return _Cost(fits * SVM_S * sizes.test**2 + features)
 
 

@@ -1,5 +1,7 @@
 """From answers and labels to findings: evaluate, concepts."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -46,11 +48,16 @@ def concepts(context: Context) -> Result:
     """Association, decodability, cause and verdict of every concept."""
     study = context.study
     labels = context.load("evaluate", tables.CONCEPTS)
-    names = ("association", "decodability", "causes", "verdicts", "replication")
+    names = (
+        "association", "decodability", "causes", "verdicts", "replication", "directions", "layers", "reliability",
+        "label_noise",
+    )  # fmt: skip
     if not study.concepts:
         return Result([context.save(tables.empty(tables.SCHEMAS[name]), tables.SCHEMAS[name]) for name in names])
     faces = test_faces(context)
     twins = load_all(context, "predict", tables.TWINS)
+    networks = _TestedNetworks(context, faces, labels)
+    ratings = study.concept_test.ratings
     tested = concept_test.concept_tests(
         Evidence(
             predictions=load_all(context, "predict", tables.PREDICTIONS),
@@ -58,8 +65,11 @@ def concepts(context: Context) -> Result:
             twins=twins if len(twins) else None,
             shares=load_all(context, "attribute", tables.SHARES),
             action_units=_action_units(context, faces.table),
-            features=lambda model, replicate: _features(context, faces, labels, model, replicate),
-            networks=_networks(context),
+            features=networks.features,
+            gradients=networks.gradients,
+            layer_parts=networks.layer_parts,
+            networks=networks.names,
+            ratings=None if ratings is None else concept_test.load_ratings(ratings),
         ),
         databases=tuple(study.databases),
         regions={name: concept.region for name, concept in study.concepts.items()},
@@ -74,27 +84,48 @@ def concepts(context: Context) -> Result:
     return Result(outputs, {"verdicts": len(tested.verdicts)})
 
 
-def _networks(context: Context) -> tuple[tuple[str, str], ...]:
-    """Networks whose features are tested: all trained ones, and the two floors."""
-    trained = [(model, replicate) for model in context.study.databases for replicate in context.study.replicates]
-    return (*trained, (EMOTION, "seed=0"), ("random", "seed=0"))
+class _TestedNetworks:
+    """Features and gradients of all trained networks and the two floors on the labelled faces, one at a time."""
 
+    def __init__(self, context: Context, faces: TestFaces, labels: pd.DataFrame) -> None:
+        study = context.study
+        self._context, self._settings = context, study.concept_test
+        trained = [(model, replicate) for model in study.databases for replicate in study.replicates]
+        self.names = (*trained, (EMOTION, "seed=0"), ("random", "seed=0"))
+        key = ["database", "frame_id"]
+        place = pd.Series(np.arange(len(faces.table)), index=pd.MultiIndex.from_frame(faces.table[key].astype(str)))
+        order = concept_test.labelled_faces(labels)[key].astype(str)
+        self._crops = faces.crops[place.loc[pd.MultiIndex.from_frame(order)].to_numpy()]
+        self._loaded: tuple[tuple[str, str], backbones.FaceNetwork] | None = None
 
-def _features(context: Context, faces: TestFaces, labels: pd.DataFrame, model: str, replicate: str) -> np.ndarray:
-    """Last-pooling-layer features of the labelled faces, in the order of `labelled_faces`."""
-    study = context.study
-    if model == EMOTION:
-        network = backbones.load_network(context.run.folder("pretrain") / "weights.safetensors")
-    elif model == "random":
-        seed = seed_of(study.seed, "random")
-        network = backbones.build_network(study.backbone, classes=("a", "b"), size=study.faces.size, seed=seed)
-    else:
-        network = load_trained(context, model, replicate)
-    key = ["database", "frame_id"]
-    place = pd.Series(np.arange(len(faces.table)), index=pd.MultiIndex.from_frame(faces.table[key].astype(str)))
-    order = concept_test.labelled_faces(labels)[key].astype(str)
-    rows = place.loc[pd.MultiIndex.from_frame(order)].to_numpy()
-    return predictions.last_pool_features(network, faces.crops[rows])
+    def features(self, model: str, replicate: str) -> np.ndarray:
+        """Outputs of the study's layer, in the order of `labelled_faces`."""
+        return predictions.layer_features(self._network(model, replicate), self._crops, self._settings.layer)
+
+    def gradients(self, model: str, replicate: str, features: np.ndarray) -> np.ndarray:
+        """Gradient of the score with respect to these features."""
+        target = self._context.study.attribution.target
+        network = self._network(model, replicate)
+        return predictions.score_gradients(network, features, layer=self._settings.layer, target=target)
+
+    def layer_parts(self, model: str, replicate: str, layer: str) -> Iterator[np.ndarray]:
+        """Outputs of another layer, in groups of columns."""
+        return predictions.layer_parts(self._network(model, replicate), self._crops, layer)
+
+    def _network(self, model: str, replicate: str) -> backbones.FaceNetwork:
+        """The network, kept until another one is asked for."""
+        if self._loaded is None or self._loaded[0] != (model, replicate):
+            self._loaded = (model, replicate), self._load(model, replicate)
+        return self._loaded[1]
+
+    def _load(self, model: str, replicate: str) -> backbones.FaceNetwork:
+        study = self._context.study
+        if model == EMOTION:
+            return backbones.load_network(self._context.run.folder("pretrain") / "weights.safetensors")
+        if model == "random":
+            seed = seed_of(study.seed, "random")
+            return backbones.build_network(study.backbone, classes=("a", "b"), size=study.faces.size, seed=seed)
+        return load_trained(self._context, model, replicate)
 
 
 def _action_units(context: Context, faces: pd.DataFrame) -> pd.DataFrame | None:

@@ -5,13 +5,17 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from painlens import annotations, attributions, differences, tables
-from painlens.attributions import RelevanceHeader, StoredRelevance
+from painlens import attributions, differences, tables
+from painlens.annotations import suggested
+from painlens.annotations.labels import labels_from_file, labels_from_store, labels_from_truth
+from painlens.attributions import FaceSource, RelevanceHeader, StoredRelevance
+from painlens.consent import permitted, withdrawn_people
 from painlens.differences import ConceptWeights
-from painlens.study import Study
+from painlens.study import Attribution, Study
 from painlens.workflow.context import Context, Result
 from painlens.workflow.crops import TestFaces, test_faces
 from painlens.workflow.modelling import load_trained
+from painlens.workflow.stages import is_store, people_files_of
 
 PIXELS_AT_ONCE = 64 * 64 * 64  # of a batch of faces: about 0.5 GiB on a VGG-16; the maps do not depend on it
 SHOWN_PER_DATABASE = 6  # faces of each database in the paper's figure
@@ -21,6 +25,7 @@ def attribute(context: Context) -> Result:
     """Relevance of all networks of one database: maps of the seeds, region shares and ledgers of all."""
     faces = test_faces(context)
     known = faces.table[["database", "frame_id", "participant", "label"]]
+    source = FaceSource(known, faces.crops.__getitem__, faces.regions.__getitem__)
     outputs, shares, ledgers = [], [], []
     replicates = context.study.replicates
     for done, replicate in enumerate(replicates):
@@ -31,8 +36,7 @@ def attribute(context: Context) -> Result:
         attributions.relevance_file(
             path,
             network,
-            known,
-            lambda rows: faces.crops[rows],
+            source,
             header=header,
             settings=context.study.attribution,
             batch=batch_of(context.study),
@@ -65,9 +69,17 @@ def _header(context: Context, replicate: str, classes: tuple[str, ...]) -> Relev
         replicate=replicate,
         classes=classes,
         target=settings.target,
-        method=f"{settings.method} {settings.composite} {settings.precision}",
+        method=_method(settings),
         weights=tables.sha256_of(folder / "weights.safetensors"),
     )
+
+
+def _method(settings: Attribution) -> str:
+    """Everything that changes the numbers, e.g. "lrp paper float32"."""
+    if settings.method in ("lrp", "zennit"):
+        return f"{settings.method} {settings.composite} {settings.precision}"
+    drawn = f"steps={settings.steps} samples={settings.samples} noise={settings.noise} patch={settings.patch}"
+    return f"{settings.method} {drawn}"
 
 
 def _shares(context: Context, stored: StoredRelevance, faces: TestFaces, replicate: str) -> list[pd.DataFrame]:
@@ -80,12 +92,16 @@ def _shares(context: Context, stored: StoredRelevance, faces: TestFaces, replica
 
 
 def compare(context: Context) -> Result:
-    """Regions of every pair of models, mean and concept-conditioned maps, the faces of the paper's figure."""
+    """Regions of every pair of models, mean and concept-conditioned maps, trust checks, faces of the paper's figure."""
+    from painlens.workflow.trusting import trust_table  # only this step runs networks on changed faces
+
     study = context.study
     faces = test_faces(context)
     shares = load_all(context, "attribute", tables.SHARES)
     answers = load_all(context, "predict", tables.PREDICTIONS)
     confidence = study.replication.confidence
+    gone = withdrawn_people(context.run.root)
+    publish = np.where(permitted(faces.table, "publish", withdrawn=gone), "true", "false")
     regions, candidates, shown = [], [], []
     for a, b in combinations(study.databases, 2):
         table = differences.regions_table(shares, model_a=a, model_b=b, confidence=confidence)
@@ -94,7 +110,7 @@ def compare(context: Context) -> Result:
         picked = differences.pick_faces(
             shares,
             answers,
-            faces.table,
+            faces.table.assign(consent_publish=publish),
             models=(a, b),
             replicate="seed=0",
             normalisation="max",
@@ -104,6 +120,9 @@ def compare(context: Context) -> Result:
         shown.append(picked.assign(model_a=a, model_b=b))
         context.progress(len(regions), len(study.databases) * (len(study.databases) - 1) // 2, "pairs")
     outputs = [context.save(pd.concat(regions, ignore_index=True), tables.REGIONS)]
+    weights = {name: w for name in study.concepts if (w := _conditioned(context, faces.table, name)) is not None}
+    outputs.append(context.save(_normalised(context, shares, weights), tables.NORMALISED))
+    outputs.append(context.save(trust_table(context, faces), tables.TRUST))
     for name, parts in (("candidates", candidates), ("shown", shown)):
         path = context.folder / f"{name}.parquet"
         with tables.atomic_path(path) as temporary:
@@ -111,29 +130,42 @@ def compare(context: Context) -> Result:
         outputs.append(path)
     maps = context.folder / "mean_maps.npz"
     with tables.atomic_path(maps) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **_mean_maps(context, study, faces.table))
+        np.savez_compressed(stream, allow_pickle=False, **_mean_maps(context, study, faces, weights))
     outputs.append(maps)
     return Result(outputs, {"regions": sum(map(len, regions)), "shown": sum(map(len, shown))})
 
 
-def _mean_maps(context: Context, study: Study, faces: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Max-normalised maps of every model, mean over seeds: of all faces, and conditioned on every concept.
+def _normalised(context: Context, shares: pd.DataFrame, weights: dict[str, ConceptWeights]) -> pd.DataFrame:
+    """NORMALISED rows: what each normalisation finds on planted and on null pairs."""
+    ledger = load_all(context, "attribute", tables.LEDGER)
+    parts = [context.load("predict", tables.TWINS, database=name) for name in context.study.databases]
+    regions = {name: concept.region for name, concept in context.study.concepts.items()}
+    return differences.normalised_table(shares, ledger, pd.concat(parts, ignore_index=True), weights, regions)
+
+
+def _mean_maps(
+    context: Context, study: Study, faces: TestFaces, concepts: dict[str, ConceptWeights]
+) -> dict[str, np.ndarray]:
+    """Max-normalised maps of every model in the face frame, mean over seeds: of all faces, and conditioned on concepts.
 
     Keys are ``<model>/all`` and ``<model>/<concept>``; concepts that no cell allows have none.
     """
     seeds = [name for name in study.replicates if name.startswith("seed=")]
-    conditions: dict[str, np.ndarray] = {"all": np.full(len(faces), 1.0 / len(faces))}
-    for concept in study.concepts:
-        found = _conditioned(context, faces, concept)
-        if found is not None:
-            conditions[concept] = found.weights
+    conditions = {"all": np.full(len(faces.table), 1.0 / len(faces.table))}
+    conditions |= {name: found.weights for name, found in concepts.items()}
+    weights = np.stack(list(conditions.values()))
     maps = {}
     for model in study.databases:
         folder = context.run.folder("attribute", model)
-        stored = [attributions.load_relevance(folder / seed / "relevance.h5") for seed in seeds]
-        for name, weights in conditions.items():
-            own = [differences.weighted_map(one.blocks(batch_of(study)), weights, "max") for one in stored]
-            maps[f"{model}/{name}"] = np.mean(own, axis=0).astype(np.float32)
+        total = np.zeros((len(weights), study.faces.size, study.faces.size))
+        for seed in seeds:
+            for rows, own in attributions.load_relevance(folder / seed / "relevance.h5").blocks(batch_of(study)):
+                framed = differences.to_face_frame(
+                    differences.normalise(own, "max"), faces.landmarks[rows], margin=study.faces.margin
+                )
+                total += np.tensordot(weights[:, rows], framed.astype(np.float64), 1)
+        for name, mean in zip(conditions, total / len(seeds), strict=True):
+            maps[f"{model}/{name}"] = mean.astype(np.float32)
     return maps
 
 
@@ -145,12 +177,19 @@ def _conditioned(context: Context, faces: pd.DataFrame, concept: str) -> Concept
 
 
 def concept_labels(context: Context, faces: pd.DataFrame, concept: str) -> pd.DataFrame:
-    """CONCEPTS rows of one concept for test faces, from the truth or from the file that the study names."""
+    """CONCEPTS rows of one concept for test faces: from the truth, from people, or suggested, as the study says."""
     source = context.study.concepts[concept].labels
+    if source == "suggested":
+        guesses = [
+            tables.load_table(context.run.folder("faces", name) / "suggestions.parquet", tables.SUGGESTIONS)
+            for name in context.study.databases
+        ]
+        return suggested.labels_from_suggestions(faces, pd.concat(guesses, ignore_index=True), concept)
     if source != "truth":
-        return annotations.labels_from_file(faces, source, concept)
+        taken = context.run.root / people_files_of(context.study)[f"labels:{concept}"]
+        return labels_from_store(faces, taken, concept) if is_store(source) else labels_from_file(faces, taken, concept)
     truths = {d: pd.read_parquet(t / "frames.parquet") for d in context.study.databases if (t := context.truth_of(d))}
-    return annotations.labels_from_truth(faces, truths, concept)
+    return labels_from_truth(faces, truths, concept)
 
 
 def load_all(context: Context, stage: str, schema: tables.Schema) -> pd.DataFrame:

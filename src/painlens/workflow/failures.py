@@ -10,6 +10,10 @@ from painlens.tables import DataError, save_json
 FAILURE, USAGE, REFUSED, CHECK_FAILED, INTERRUPTED = 1, 2, 3, 4, 130
 
 
+class StepBusyError(RuntimeError):
+    """Another process is at work on the same step."""
+
+
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -22,6 +26,8 @@ def explain(error: BaseException) -> tuple[str, int]:
             answer = str(error), REFUSED
         case KeyboardInterrupt():
             answer = "stopped; the same command goes on where it stopped", INTERRUPTED
+        case StepBusyError():
+            answer = str(error), FAILURE
         case OSError() if error.errno in FULL:
             answer = "the disk is full; earlier results are whole. Make room and run the same command again", FAILURE
         case MemoryError():

@@ -49,11 +49,23 @@ def train(context: Context) -> Result:
     network = backbones.load_network(context.run.folder("pretrain") / "weights.safetensors")
     table, split = faces_of(context, context.database)
     network.replace_head(tuple(sorted(table["label"].unique())), seed=seed)
-    settings = study.training
-    if context.replicate.startswith("half="):
-        # as many optimisation steps on a half of the people as on all of them
-        settings = settings.model_copy(update={"epochs": 2 * settings.epochs})
+    faces = len(splits.select(table, split, "train", context.replicate))
+    epochs = epochs_of(study.training, faces, half=context.replicate.startswith("half="))
+    settings = study.training.model_copy(update={"epochs": epochs})
     return _fit(context, network, table, split, settings=settings, seed=seed)
+
+
+def epochs_of(settings: Training, faces: int, *, half: bool = False) -> int:
+    """Epochs of a training: as many as its steps make, or the study's, doubled on a half of the people.
+
+    >>> epochs_of(Training(steps=180, batch_size=32), 1208), epochs_of(Training(steps=180, batch_size=32), 751)
+    (5, 8)
+    >>> epochs_of(Training(epochs=5), 600, half=True)
+    10
+    """
+    if settings.steps is not None:
+        return max(1, round(settings.steps * settings.batch_size / max(faces, 1)))
+    return 2 * settings.epochs if half else settings.epochs
 
 
 def _fit(

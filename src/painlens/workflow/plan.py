@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from painlens.consent import settle_withdrawals
 from painlens.study import Study
-from painlens.tables import DataError, Manifest, begin, load_manifest, sha256_of
+from painlens.tables import DataError, Manifest, begin, load_manifest, sha256_of, watched_then
 from painlens.workflow.run_folder import RunFolder, inputs_of
-from painlens.workflow.stages import Job, jobs_of, needs, parameters_of, sources_of
+from painlens.workflow.stages import Job, jobs_of, needs, parameters_of, sources_of, watched_places
 from painlens.workflow.supervise import results_of, save
 
 
@@ -30,6 +31,7 @@ class Due:
 
 def plan(run: RunFolder, study: Study, *, targets: Sequence[Job] = ()) -> list[Due]:
     """Jobs that have to run, in order; with `targets` only what these need."""
+    settle_withdrawals(run.root)
     wanted = _with_needs(targets, study) if targets else None
     due: dict[Job, Due] = {}
     for job in jobs_of(study):
@@ -84,11 +86,15 @@ def _reason(job: Job, run: RunFolder, study: Study, *, complete: bool) -> str:
 def _input_reason(job: Job, run: RunFolder, study: Study, manifest: Manifest) -> str:
     inputs = inputs_of(job.stage, study, run, job.database, job.replicate)
     try:
-        begun = begin(job.stage, parameters={}, inputs=inputs, modules=sources_of(job.stage))
+        places = watched_places(job, study)
+        begun = begin(job.stage, parameters={}, inputs=inputs, modules=sources_of(job.stage), watched=places)
     except DataError as error:
         return str(error)
     if begun.code != manifest.code:
         return "its source code changed"
+    then = watched_then(run.manifest(job).parent) if begun.watched else {}
+    if changed := [name for name, state in begun.watched.items() if then.get(name) != state]:
+        return f"files changed in {places[changed[0]]}"
     differing = [name for name in begun.inputs if manifest.inputs.get(name) != begun.inputs[name]]
     gone = [name for name in manifest.inputs if name not in begun.inputs]
     if differing or gone:

@@ -5,6 +5,9 @@ import pandas as pd
 from painlens import databases, splits, tables
 from painlens import faces as face_step
 from painlens import synthetic as rendering
+from painlens.databases.contents import with_digests
+from painlens.databases.published import resolve_split
+from painlens.forgotten import without_forgotten
 from painlens.tables import DataError
 from painlens.workflow.context import Context, Result
 from painlens.workflow.stages import EMOTION
@@ -16,8 +19,8 @@ def synthesize(context: Context) -> Result:
     if settings is None:
         raise DataError(f"database '{context.database}' is an owner's folder, there is nothing to render")
     reader = context.settings.reader
-    if reader == "manifest":
-        raise DataError(f"reader 'manifest' has no rendered layout; choose one of {', '.join(rendering.LAYOUTS)}")
+    if reader not in rendering.LAYOUTS:
+        raise DataError(f"reader '{reader}' has no rendered layout; choose one of {', '.join(rendering.LAYOUTS)}")
     root, truth = context.folder / "root", context.folder / "truth"
     rows = rendering.synthesize(
         settings,
@@ -38,6 +41,9 @@ def synthesize(context: Context) -> Result:
 def frames(context: Context) -> Result:
     """List all frames with their labels and reasons."""
     table = databases.read_frames(context.settings, name=context.database, root=context.root, progress=context.progress)
+    table = without_forgotten(table, context.run.root, context.database)
+    known = tables.KnownDigests(context.folder / ".files.json")
+    table = with_digests(table, root=context.root, known=known, progress=context.progress)
     if not table["kept"].any():
         reasons = table["reason"].value_counts().to_dict()
         raise DataError(f"no frame of database '{context.database}' at {context.root} can be used; reasons: {reasons}")
@@ -51,7 +57,7 @@ def faces(context: Context) -> Result:
     listed = context.load("frames", tables.FRAMES, database=context.database)
     kept = listed[listed["kept"]].reset_index(drop=True)
     store, path = context.folder / "faces.h5", context.folder / "faces.parquet"
-    table = face_step.crop_faces(
+    prepared = face_step.prepare_faces(
         kept,
         root=context.root,
         settings=context.study.faces,
@@ -60,12 +66,18 @@ def faces(context: Context) -> Result:
         workers=context.workers,
         progress=context.progress,
     )
+    table = prepared.faces
     if len(table) != len(kept):
         raise DataError(f"{len(kept)} frames went in, {len(table)} came out; every refusal must have a row")
     if not table["found"].any():
         raise DataError(f"no face was found in any of the {len(table)} frames of database '{context.database}'")
     tables.save_table(table, path, tables.FACES)
     outputs, rows = [path, store], {"faces": int(table["found"].sum()), "refused": int((~table["found"]).sum())}
+    guesses = context.folder / "suggestions.parquet"
+    guesses.unlink(missing_ok=True)
+    if context.study.faces.suggestions.make:
+        outputs.append(context.save(prepared.suggestions, tables.SUGGESTIONS))
+        rows["suggestions"] = len(prepared.suggestions)
     if context.truth is not None and context.database != EMOTION:
         twin_store, twin_path = context.folder / "twins.h5", context.folder / "twins.parquet"
         twins = face_step.crop_twins(
@@ -82,7 +94,11 @@ def split(context: Context) -> Result:
     """Divide the participants; draw complementary halves of the training ones."""
     table = context.load("faces", tables.FACES, database=context.database)
     found = table[table["found"]]
-    parts = splits.split_participants(found, context.settings.split, database=context.database)
+    wanted = context.settings.split
+    if wanted.published is not None:
+        frames_table = context.load("frames", tables.FRAMES, database=context.database)
+        wanted = resolve_split(wanted, context.settings, name=context.database, frames=frames_table, faces=table)
+    parts = splits.split_participants(found, wanted, database=context.database)
     halves = context.study.replication.half_splits
     if halves and context.database != EMOTION:
         training = found[found["participant"].isin(parts.loc[parts["part"] == "train", "participant"])]

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Iterator
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,8 @@ import pandas as pd
 from painlens import attributions, concept_test, tables
 from painlens import faces as face_step
 from painlens import report as page
+from painlens.certificate.cells import read_certificate
+from painlens.consent import withdrawn_people
 from painlens.report import Example, FinishedStep, ReportInputs, TrainedNetwork
 from painlens.workflow.context import Context, Result
 from painlens.workflow.stages import EMOTION, Job, databases_of, jobs_of
@@ -42,10 +45,19 @@ def report(context: Context) -> Result:
         replication=context.load("concepts", tables.REPLICATION),
         causes=context.load("concepts", tables.CAUSES),
         verdicts=verdicts,
+        directions=context.load("concepts", tables.DIRECTIONS),
+        layers=context.load("concepts", tables.LAYERS),
+        reliability=context.load("concepts", tables.RELIABILITY),
+        label_noise=context.load("concepts", tables.LABEL_NOISE),
+        trust=context.load("differences", tables.TRUST),
+        normalised=context.load("differences", tables.NORMALISED),
         examples=tuple(_examples(context)),
         mean_maps=_mean_maps(context),
         trainings=tuple(_trainings(context)),
         steps=tuple(_steps(context)),
+        withdrawn=withdrawn_people(context.run.root),
+        notebook=_notebook(context),
+        certificate=read_certificate(),
         versions={"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}},
     )
     written = page.write_report(inputs, context.folder)
@@ -115,6 +127,12 @@ def _trainings(context: Context) -> Iterator[TrainedNetwork]:
             facts = tables.load_json(folder / "training.json")
             history = tables.load_table(folder / "history.parquet", tables.HISTORY)
             yield TrainedNetwork(model, replicate, history, facts["faces"], facts["class_weights"], facts["kept_epoch"])
+
+
+def _notebook(context: Context) -> dict[str, Any] | None:
+    """What people believed beforehand, if they wrote it down."""
+    path = context.run.root / "hypotheses.json"
+    return tables.load_json(path) if path.exists() else None
 
 
 def _steps(context: Context) -> Iterator[FinishedStep]:

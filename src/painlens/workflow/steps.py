@@ -5,16 +5,22 @@ already holds the result of this very step, and the manifest is written last.
 """
 
 import importlib
+import os
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from painlens.progress import Progress, silent
+from painlens.study import Study
 from painlens.tables import DataError, begin, is_up_to_date, load_manifest, write_manifest
 from painlens.workflow.context import Context, Result
+from painlens.workflow.failures import StepBusyError
+from painlens.workflow.labels import take_labels
 from painlens.workflow.run_folder import RunFolder, inputs_of
-from painlens.workflow.stages import Job, databases_of, parameters_of, sources_of
+from painlens.workflow.stages import Job, databases_of, parameters_of, sources_of, watched_places
+from painlens.workflow.supervise import ENGINE, holding
 
 # stage -> module and function; imported when the stage runs, since torch and matplotlib take seconds to load
 STEPS = {
@@ -62,6 +68,20 @@ def perform(job: Job, run: RunFolder, *, workers: int = 1, progress: Progress = 
         raise DataError(f"the study has no database '{job.database}'; it has {', '.join(databases_of(study))}")
     if job.replicate and job.replicate not in study.replicates:
         raise DataError(f"the study has no replicate '{job.replicate}'; it has {', '.join(study.replicates)}")
+    if ENGINE not in os.environ:  # a whole run has taken the labels at its start, the same for all its steps
+        take_labels(run, study)
+    with ExitStack() as alone:
+        try:
+            alone.enter_context(holding(run.states / f"{job.file_name}.step.lock", patience_s=0.0))
+        except BlockingIOError:
+            raise StepBusyError(
+                f"another process is at work on {job.name} in {run.root}; wait for it or stop it, nothing was changed"
+            ) from None
+        return _perform(job, run, study, workers=workers, progress=progress)
+
+
+def _perform(job: Job, run: RunFolder, study: Study, *, workers: int, progress: Progress) -> Outcome:
+    """As `perform`, alone in the folder of the step."""
     folder = run.folder(job.stage, job.database, job.replicate)
     started = time.perf_counter()
     begun = begin(
@@ -69,6 +89,7 @@ def perform(job: Job, run: RunFolder, *, workers: int = 1, progress: Progress = 
         parameters=parameters_of(job.stage, study, job.database, job.replicate),
         inputs=inputs_of(job.stage, study, run, job.database, job.replicate),
         modules=sources_of(job.stage),
+        watched=watched_places(job, study),
     )
     if is_up_to_date(folder, begun):
         rows = load_manifest(folder).rows

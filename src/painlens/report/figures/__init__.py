@@ -9,6 +9,7 @@ from painlens.report.figures.association import association_plot
 from painlens.report.figures.curves import curves_plot
 from painlens.report.figures.decodability import decodability_plot
 from painlens.report.figures.differences import difference_plot
+from painlens.report.figures.layers import layers_plot
 from painlens.report.figures.rates import errors_plot, prevalence_plot
 from painlens.report.figures.regions import regions_plot
 
@@ -19,6 +20,7 @@ __all__ = [
     "decodability_plot",
     "difference_plot",
     "errors_plot",
+    "layers_plot",
     "prevalence_plot",
     "regions_plot",
 ]

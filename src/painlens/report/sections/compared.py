@@ -3,6 +3,7 @@
 import pandas as pd
 
 from painlens.concept_test.verdicts import FEW_PARTICIPANTS
+from painlens.consent import without_paths
 from painlens.report.blocks import Block, Folded, Section, TableBlock, Text
 from painlens.report.inputs import ReportInputs
 from painlens.report.tables import Column, Table, whole, words
@@ -77,7 +78,8 @@ def _reasons(inputs: ReportInputs) -> Table:
         frames = inputs.frames[(inputs.frames["database"] == name) & ~inputs.frames["kept"].fillna(value=False)]
         faces = inputs.faces[(inputs.faces["database"] == name) & ~inputs.faces["found"].fillna(value=False)]
         for step, reasons in (("frames", frames["reason"]), ("faces", faces["reason"])):
-            counts = reasons.fillna("no reason given").astype(str).value_counts().sort_index()
+            told = pd.Series(without_paths(reasons.fillna("no reason given").astype(str)), dtype="str")
+            counts = told.value_counts().sort_index()
             counts = counts.sort_values(ascending=False, kind="stable")
             rows += [(words(name), words(step), words(r), whole(n)) for r, n in counts.head(_SHOWN_REASONS).items()]
             if len(counts) > _SHOWN_REASONS:
@@ -103,4 +105,6 @@ def _consent(inputs: ReportInputs) -> Table:
         Column("yes", "may be shown in the lab"), Column("no or unknown", "may be shown in the lab"),
     )  # fmt: skip
     note = "This page shows only faces that may be published. Unknown counts as no."
+    if inputs.study.report.faces == "none":
+        note = "This page shows no face, whoever agreed: the study says so (report.faces)."
     return Table("consent", "Consent of the test faces", columns, tuple(rows), note=note)

@@ -7,7 +7,7 @@ import pandas as pd
 from painlens import differences
 from painlens.report import numbers
 from painlens.report.blocks import Block, Folded, Heading, Plots, Section, Strips, TableBlock, Text, Withheld
-from painlens.report.consent import publishable
+from painlens.report.consent import shown_examples
 from painlens.report.figures import regions_plot
 from painlens.report.inputs import ReportInputs
 from painlens.report.pictures import example_strip, map_strip, mean_scale
@@ -43,7 +43,7 @@ def looking(inputs: ReportInputs) -> Section:
 
 
 def _faces(inputs: ReportInputs) -> list[Block]:
-    shown = publishable(inputs.examples, inputs.faces)
+    shown = shown_examples(inputs)
     blocks: list[Block] = []
     if shown.examples:
         normalisation, target = inputs.study.differences.normalisation, inputs.study.attribution.target
@@ -57,9 +57,9 @@ def _faces(inputs: ReportInputs) -> list[Block]:
         blocks.append(Strips(strips, caption))
     if shown.withheld:
         noun = "face is" if shown.withheld == 1 else "faces are"
-        blocks.append(
-            Withheld("withheld", f"{shown.withheld} {noun} not shown: consent to publication is missing or unknown.")
-        )
+        closed = inputs.study.report.faces == "none"
+        why = "the study shows no face" if closed else "consent to publication is missing or unknown"
+        blocks.append(Withheld("withheld", f"{shown.withheld} {noun} not shown: {why}."))
     if not inputs.examples:
         blocks.append(Withheld("no face", "No face was chosen for this page."))
     return blocks
@@ -69,7 +69,7 @@ def _means(inputs: ReportInputs) -> list[Block]:
     blocks: list[Block] = []
     for a, b in combinations(inputs.databases, 2):
         for group, caption in (
-            (("all",), "Mean of all test faces, in the frame of the crop."),
+            (("all",), "Mean of all test faces, turned, scaled and moved by their landmarks into one face frame."),
             (
                 tuple(inputs.study.concepts),
                 "Faces with the concept minus faces without it, within label and database: relevance that comes "

@@ -10,7 +10,7 @@ from painlens.report.blocks import Block, Bullets, Code, Folded, Section, TableB
 from painlens.report.inputs import ReportInputs
 from painlens.report.sections.training import class_weight_sentences
 from painlens.report.tables import Cell, Column, Table, words
-from painlens.study import Study
+from painlens.study import Study, Training
 
 
 def made(inputs: ReportInputs) -> Section:
@@ -53,7 +53,7 @@ def _facts(inputs: ReportInputs) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Training:",
-            f"{trained.epochs} epochs, {trained.optimizer.upper()} with learning rate {trained.learning_rate:g}, "
+            f"{_length(trained)}, {trained.optimizer.upper()} with learning rate {trained.learning_rate:g}, "
             f"{trained.loss} loss, the {trained.keep} epoch is kept."
             + (" Networks on a half take as many steps." if replication.half_splits else ""),
         ),
@@ -90,3 +90,8 @@ def _steps(inputs: ReportInputs) -> Table:
     )
     columns = (Column("step"), Column("time"), Column("SHA-256 of its manifest"))
     return Table("steps", "Steps of this run", columns, rows)
+
+
+def _length(trained: Training) -> str:
+    """How long a network is trained."""
+    return f"{trained.epochs} epochs" if trained.steps is None else f"about {trained.steps} steps for every network"

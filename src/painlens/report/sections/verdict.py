@@ -8,6 +8,7 @@ from painlens.report import numbers
 from painlens.report.blocks import Block, Bullets, Heading, Plot, Section, Text, Verdict
 from painlens.report.figures import difference_plot
 from painlens.report.inputs import ReportInputs
+from painlens.report.sections.certificate import doubts
 
 NOT_SAID = (
     "It does not say that a model uses a concept only because its answer goes along with it, that people with and "
@@ -57,13 +58,14 @@ def pair_name(inputs: ReportInputs, model_a: str, model_b: str) -> str:
 
 def _one(inputs: ReportInputs, statement: Statement) -> Verdict:
     concept, a, b = statement.concept, statement.model_a, statement.model_b
-    words = {"a": f"larger in {a}", "b": f"larger in {b}", "undecided": "undecided"}
+    doubted = doubts(inputs, a, b) if statement.verdict else ()
+    words = {"a": f"larger in {a}", "b": f"larger in {b}", "undecided": "undecided", "equivalent": "alike"}
     return Verdict(
         title=numbers.plain(concept) + pair_name(inputs, a, b),
-        word=words.get(statement.verdict, "no claim about the databases"),
-        decided=statement.verdict in ("a", "b"),
-        headline=statement.headline,
-        notes=statement.notes,
+        word="no verdict" if doubted else words.get(statement.verdict, "no claim about the databases"),
+        decided=statement.verdict in ("a", "b") and not doubted,
+        headline=f"No verdict. {' '.join(doubted)}" if doubted else statement.headline,
+        notes=(f"What the numbers would say: {statement.headline}", *statement.notes) if doubted else statement.notes,
         plot=_plot(inputs.verdicts, concept, a, b),
     )
 

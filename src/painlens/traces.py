@@ -1,0 +1,104 @@
+"""Where a name still stands in a folder: every file is opened, tables and stores too."""
+
+import re
+import sqlite3
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
+_PART = 1 << 22  # bytes that are looked at together
+_TABLES = frozenset({".parquet", ".pq"})
+_STORES = frozenset({".h5", ".hdf5"})
+_DATABASES = frozenset({".sqlite", ".db"})
+_WORD = r"[A-Za-z0-9_]"
+
+
+def pattern_of(words: Iterable[str]) -> "re.Pattern[str]":
+    """Finds one of the words where it stands alone: not inside a longer word or number.
+
+    >>> bool(pattern_of(["p1"]).search("x/p1-BL1.png")), bool(pattern_of(["p1"]).search("p12"))
+    (True, False)
+    """
+    alternatives = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    return re.compile(rf"(?<!{_WORD})(?:{alternatives})(?!{_WORD})")
+
+
+def traces(folder: Path, words: Iterable[str]) -> list[Path]:
+    """Files below a folder that hold one of the words in their content or their name, sorted."""
+    pattern = pattern_of(words)
+    found = []
+    for path in sorted(folder.rglob("*")):
+        named = pattern.search(path.relative_to(folder).as_posix()) is not None
+        if named or (path.is_file() and _holds(path, pattern)):
+            found.append(path)
+    return found
+
+
+def _holds(path: Path, pattern: "re.Pattern[str]") -> bool:
+    kind = path.suffix.lower()
+    try:
+        if kind in _TABLES:
+            return any(pattern.search(text) for text in _texts_of_table(path))
+        if kind in _STORES and any(pattern.search(text) for text in _texts_of_store(path)):
+            return True
+        if kind in _DATABASES and any(pattern.search(text) for text in _texts_of_database(path)):
+            return True
+        if kind == ".npz":
+            return any(pattern.search(text) for text in _texts_of_arrays(path))
+    except (OSError, ValueError, sqlite3.DatabaseError, zipfile.BadZipFile):
+        pass  # not what its name says: its bytes are looked at
+    return any(pattern.search(text) for text in _bytes_of(path))
+
+
+def _texts_of_table(path: Path) -> Iterator[str]:
+    table = pd.read_parquet(path)
+    yield " ".join(map(str, table.columns))
+    for name in table.columns:
+        if not pd.api.types.is_numeric_dtype(table[name]):
+            yield from (str(value) for value in table[name].dropna().unique())
+
+
+def _texts_of_store(path: Path) -> Iterator[str]:
+    texts: list[str] = []
+
+    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        texts.append(name)
+        texts.extend(f"{key} {value}" for key, value in item.attrs.items())
+        if isinstance(item, h5py.Dataset) and h5py.check_string_dtype(item.dtype) is not None:
+            texts.extend(str(value) for value in np.atleast_1d(item.asstr()[()]))
+
+    with h5py.File(path, "r") as file:
+        texts.extend(f"{key} {value}" for key, value in file.attrs.items())
+        file.visititems(visit)
+    yield from texts
+
+
+def _texts_of_arrays(path: Path) -> Iterator[str]:
+    with np.load(path, allow_pickle=False) as stored:
+        for name in stored.files:
+            yield name
+            if stored[name].dtype.kind in "US":
+                yield from (str(value) for value in np.atleast_1d(stored[name]).ravel())
+
+
+def _texts_of_database(path: Path) -> Iterator[str]:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            for row in connection.execute(f'SELECT * FROM "{name}"'):
+                yield " ".join(str(value) for value in row if isinstance(value, str))
+
+
+def _bytes_of(path: Path) -> Iterator[str]:
+    """A file's bytes as Latin letters, in parts that overlap: a name on the seam of two parts is seen too."""
+    with path.open("rb") as stream:
+        before = b""
+        while part := stream.read(_PART):
+            text = before + part
+            yield text.decode("latin-1")
+            yield text.decode("utf-8", errors="ignore")
+            before = text[-1024:]

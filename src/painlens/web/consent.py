@@ -1,0 +1,101 @@
+"""Whose face may be shown at this moment: tables, study file and withdrawals, whichever says no.
+
+The rule is that of `painlens.consent`, asked anew for every request and without pandas. The tables tell
+what held when the frames were listed. A withdrawal is recorded in the annotation database and holds at once; the run's
+list of withdrawals and the study file count too.
+"""
+
+import json
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from painlens.consent import WITHDRAWN, refused
+from painlens.study import StudyError
+from painlens.web.people import stamp
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from painlens.web.run import Run
+
+
+class ConsentGate:
+    """Asked before any face leaves the server."""
+
+    def __init__(self, run: "Run") -> None:
+        self._run = run
+        self._lock = threading.Lock()
+        self._state: tuple[int, ...] | None = None
+        self._shown: NDArray[np.bool_] = np.zeros(len(run.faces), bool)
+        faces = run.faces
+        self._rows: dict[tuple[str, str], list[int]] = {}
+        for row, key in enumerate(zip(faces.database, faces.participant, strict=True)):
+            self._rows.setdefault(key, []).append(row)
+
+    def shown(self) -> NDArray[np.bool_]:
+        """Flag per test face; do not change it."""
+        with self._lock:
+            state = self._current_state()
+            if state != self._state:
+                self._shown = self._computed()
+                self._state = state
+            return self._shown
+
+    def may_show(self, database: str, participant: str) -> bool:
+        """Whether all faces of a participant may be shown; unknown people may not."""
+        rows = self._rows.get((database, participant))
+        return bool(rows) and bool(self.shown()[rows].all())
+
+    def _current_state(self) -> tuple[int, ...]:
+        """Numbers that change whenever an answer could."""
+        state: list[int] = []
+        for path in (self._run.folder.study_file, self._run.root / WITHDRAWN):
+            try:
+                about = path.stat()
+                state += [about.st_mtime_ns, about.st_size]
+            except OSError:
+                state += [0, -1]
+        with self._run.connect() as connection:
+            last = connection.execute("SELECT coalesce(max(withdrawal_id), 0) FROM withdrawal").fetchone()[0]
+        return (*state, int(last))
+
+    def _computed(self) -> NDArray[np.bool_]:
+        shown = self._run.faces.consent.copy()
+        try:
+            study = self._run.folder.study()
+        except StudyError:  # a study file that cannot be read allows nothing
+            return np.zeros_like(shown)
+        gone = self._withdrawn()
+        if gone is None:
+            return np.zeros_like(shown)
+        settings = {name: database.consent for name, database in study.databases.items()}
+        for (database, participant), rows in self._rows.items():
+            if refused(database, participant, "display", settings, gone):
+                shown[rows] = False
+        return shown
+
+    def _withdrawn(self) -> set[tuple[str, str]] | None:
+        """Everybody who withdrew; None if the list cannot be read: nothing is shown then."""
+        with self._run.connect() as connection:
+            gone = {(str(d), str(p)) for d, p in connection.execute("SELECT database, participant FROM withdrawal")}
+        try:
+            listed = json.loads((self._run.root / WITHDRAWN).read_text(encoding="utf-8"))
+            return gone | {(str(database), str(participant)) for database, participant in listed}
+        except FileNotFoundError:
+            return gone
+        except (OSError, ValueError, TypeError):
+            return None
+
+
+def withdraw(connection: "sqlite3.Connection", database: str, participant: str, *, by: str, now: float) -> bool:
+    """Record that a participant's face must not be shown any more; whether that is new."""
+    return bool(
+        connection.execute(
+            "INSERT INTO withdrawal (ts_utc, database, participant, recorded_by) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (database, participant) DO NOTHING",
+            (stamp(now), database, participant, by),
+        ).rowcount
+    )

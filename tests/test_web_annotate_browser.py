@@ -1,0 +1,484 @@
+"""Annotating in a real browser: a key counts for the face that was seen, and no answer is ever lost."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Response
+
+from annotation_server import Prepared, Served, prepared_run
+from browser import Watched, chromium, needs_chromium, sign_in
+from painlens.annotations.tasks import Face, Plan, TrainingPicture, create_task, take_place
+from painlens.web import consent
+
+pytestmark = [pytest.mark.browser, needs_chromium]
+OFFLINE = "Failed to load resource"  # what Chromium says about a request that could not be made
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """A run whose tasks the tests make."""
+    return prepared_run(tmp_path_factory.mktemp("browser") / "run", faces=24)
+
+
+@pytest.fixture(scope="module")
+def server(run: Prepared) -> Iterator[Served]:
+    """The run's server."""
+    served = Served(run.root).start()
+    yield served
+    served.kill()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests."""
+    with chromium() as browser:
+        yield browser
+
+
+def make_task(run: Prepared, *, faces: int = 24, training: int = 0, annotators: int = 2) -> str:
+    """A fresh task over the run's faces."""
+    with run.store() as connection:
+        rows = connection.execute(
+            "SELECT database, frame_id, participant FROM item WHERE task_id = ? AND kind = 'face' LIMIT ?",
+            (run.task, faces),
+        ).fetchall()
+        picture = _picture()
+        lessons = [TrainingPicture(f"lesson-{n}", "yes", picture) for n in range(training)]
+        return create_task(
+            connection, concept="eyes-closed", question="Are both eyes closed?", guideline="Yes if they are.",
+            faces=[Face(*row) for row in rows], plan=Plan(annotators, 0, "answer", 3), created_by="rob",
+            training=lessons,
+        )  # fmt: skip
+
+
+def _picture() -> bytes:
+    import numpy as np
+
+    from painlens.web.pictures import face_picture
+
+    return face_picture(np.full((32, 32, 3), 120, np.uint8), 0)
+
+
+@contextmanager
+def seat(browser: Browser, address: str, run: Prepared, person: str, **options: object) -> Iterator[Watched]:
+    """A signed-in person's browser window; requests to other hosts and script errors fail the test."""
+    context = browser.new_context(**options)  # pyright: ignore[reportArgumentType] - Playwright's own options
+    watched = Watched(context)
+    try:
+        sign_in(watched.page, address, run.tokens[person])
+        yield watched
+        assert watched.foreign == []
+        assert [e for e in watched.errors if OFFLINE not in e] == []
+    finally:
+        context.close()
+
+
+def wait_for_face(page: Page, other_than: str = "") -> str:
+    """The painted face's id, once keys count for it."""
+    page.wait_for_function(
+        "other => { const f = document.querySelector('.stage .face');"
+        " return f && f.dataset.painted && f.dataset.item !== other }",
+        arg=other_than,
+    )
+    page.wait_for_timeout(110)  # longer than any key is refused for being too early
+    return str(page.get_attribute(".stage .face", "data-item"))
+
+
+def wait_saved(page: Page) -> None:
+    """Until nothing is on its way."""
+    page.wait_for_function("() => document.querySelector('[data-part=saved]').dataset.unsaved === '0'")
+
+
+def events(run: Prepared, task: str, person: str = "anna") -> list[tuple[str, str, str | None]]:
+    """Stored kind, item and value of a person's events."""
+    with run.store() as connection:
+        rows = connection.execute(
+            "SELECT kind, item_id, value FROM event WHERE task_id = ? AND person = ? ORDER BY event_id", (task, person)
+        )
+        return [tuple(row) for row in rows]
+
+
+def label(page: Page, keys: str) -> list[tuple[str, str, str | None]]:
+    """Answer faces with keys; what should be stored."""
+    words = {"y": "yes", "n": "no", "u": "unsure", "1": "yes", "2": "no", "3": "unsure"}
+    expected, shown = [], ""
+    for key in keys:
+        shown = wait_for_face(page, shown)
+        page.keyboard.press(key)
+        expected.append(("label", shown, words[key]))
+    return expected
+
+
+def test_keys_label_the_face_on_the_screen_and_advance(browser: Browser, server: Served, run: Prepared) -> None:
+    task = make_task(run)
+    with seat(browser, server.address, run, "anna") as watched:
+        page = watched.page
+        page.goto(f"{server.address}/annotate/{task}")
+        expected = label(page, "ynu123")
+        wait_saved(page)
+        assert events(run, task) == expected
+        assert page.inner_text("[data-part=progress-text]") == "6 of 24"
+        assert page.locator(".recent li").count() == 5
+
+
+def test_undo_brings_back_the_face_also_after_a_reload(browser: Browser, server: Served, run: Prepared) -> None:
+    task = make_task(run)
+    with seat(browser, server.address, run, "anna") as watched:
+        page = watched.page
+        page.goto(f"{server.address}/annotate/{task}")
+        first, second = label(page, "yn")
+        wait_saved(page)
+        page.reload()
+        third = wait_for_face(page)
+        page.keyboard.press("Control+z")
+        assert wait_for_face(page, third) == second[1]
+        page.keyboard.press("Backspace")
+        assert wait_for_face(page, second[1]) == first[1]
+        page.keyboard.press("u")
+        assert wait_for_face(page, first[1]) == second[1]
+        wait_saved(page)
+    kinds = [kind for kind, _, _ in events(run, task)]
+    assert kinds == ["label", "label", "undo", "undo", "label"]
+    with run.store() as connection:
+        current = connection.execute("SELECT item_id, value FROM current_answer WHERE task_id = ?", (task,)).fetchall()
+    assert [tuple(row) for row in current] == [(first[1], "unsure")]
+
+
+def test_an_earlier_decision_can_be_changed(browser: Browser, server: Served, run: Prepared) -> None:
+    task = make_task(run)
+    with seat(browser, server.address, run, "anna") as watched:
+        page = watched.page
+        page.goto(f"{server.address}/annotate/{task}")
+        given = label(page, "yyy")
+        now = wait_for_face(page, given[-1][1])
+        page.locator(".recent button").nth(2).click()
+        assert wait_for_face(page, now) == given[0][1]
+        page.keyboard.press("n")
+        assert wait_for_face(page, given[0][1]) == now  # and back to where one was
+        wait_saved(page)
+        with run.store() as connection:
+            row = connection.execute("SELECT value FROM current_answer WHERE item_id = ?", (given[0][1],)).fetchone()
+        assert row[0] == "no"
+
+
+def test_a_burst_of_keys_never_labels_an_unseen_face(browser: Browser, server: Served, run: Prepared) -> None:
+    """Keys are pressed as fast as the browser takes them, while pictures come slowly."""
+    task = make_task(run)
+    with seat(browser, server.address, run, "anna") as watched:
+        page = watched.page
+        page.route("**/picture/**", lambda route: (time.sleep(0.05), route.continue_()))
+        page.goto(f"{server.address}/annotate/{task}")
+        page.evaluate(
+            """() => {
+              window.painted = [];
+              new MutationObserver(() => {
+                const face = document.querySelector('.stage .face');
+                if (face && face.dataset.painted && window.painted.at(-1)?.item !== face.dataset.item)
+                  window.painted.push({ item: face.dataset.item, at: performance.now() });
+              }).observe(document.querySelector('[data-part=stage]'),
+                         { subtree: true, childList: true, attributes: true });
+            }"""
+        )
+        for _ in range(150):
+            page.keyboard.press("y")
+        wait_saved(page)
+        painted = {one["item"] for one in page.evaluate("() => window.painted")}
+        page.unroute_all(behavior="ignoreErrors")
+    stored = events(run, task)
+    assert stored
+    assert {item for _, item, _ in stored} <= painted
+    assert len(stored) == len({item for _, item, _ in stored})
+    assert len(stored) < 150
+    with run.store() as connection:
+        fastest = connection.execute("SELECT min(elapsed_ms) FROM event WHERE task_id = ?", (task,)).fetchone()[0]
+    assert fastest >= 80  # each answer came after its face had been on the screen
+
+
+def test_a_held_key_answers_once(browser: Browser, server: Served, run: Prepared) -> None:
+    task = make_task(run)
+    with seat(browser, server.address, run, "anna") as watched:
+        page = watched.page
+        page.goto(f"{server.address}/annotate/{task}")
+        shown = wait_for_face(page)
+        for _ in range(12):
+            page.keyboard.down("y")  # without a release Chromium reports repeats
+            page.wait_for_timeout(40)
+        page.keyboard.up("y")
+        wait_saved(page)
+        assert events(run, task) == [("label", shown, "yes")]
+
+
+def test_keys_are_left_alone_with_modifiers_in_fields_and_when_switched_off(
+    browser: Browser, server: Served, run: Prepared
+) -> None:
+    task = make_task(run)
+    with seat(browser, server.address, run, "anna") as watched:
+        page = watched.page
+        page.goto(f"{server.address}/annotate/{task}")
+        shown = wait_for_face(page)
+        for keys in ("Control+y", "Alt+n", "Meta+y"):
+            page.keyboard.press(keys)
+        page.keyboard.press("?")
+        page.locator("[data-key-of=yes]").press("n")
+        assert "already does something else" in page.inner_text("[data-part=keys-note]")
+        page.locator("[data-key-of=yes]").press("j")
+        page.locator("[data-part=keys-on]").uncheck()
+        page.locator("h1").click()
+        page.keyboard.press("j")
+        page.wait_for_timeout(150)
+        assert events(run, task) == []
+        page.locator("[data-part=keys-on]").check()
+        page.locator("[data-part=keys-on]").blur()
+        page.keyboard.press("j")
+        wait_for_face(page, shown)
+        wait_saved(page)
+        assert events(run, task) == [("label", shown, "yes")]
+
+
+def test_without_a_connection_work_goes_on_and_is_shown_as_unsaved(
+    browser: Browser, server: Served, run: Prepared
+) -> None:
+    task = make_task(run)
+    with seat(browser, server.address, run, "anna") as watched:
+        page = watched.page
+        page.goto(f"{server.address}/annotate/{task}")
+        expected = label(page, "y")
+        wait_saved(page)
+        page.wait_for_timeout(600)  # pictures are fetched ahead
+        page.context.set_offline(True)
+        expected += label_more(page, expected, "nunyy")
+        assert page.inner_text("[data-part=saved]") == "5 unsaved"
+        page.wait_for_selector("[data-part=connection]:not([hidden])")
+        assert len(events(run, task)) == 1
+        page.context.set_offline(False)
+        wait_saved(page)
+        assert page.inner_text("[data-part=saved]") == "All saved"
+        assert events(run, task) == expected
+
+
+def label_more(page: Page, before: list[tuple[str, str, str | None]], keys: str) -> list[tuple[str, str, str | None]]:
+    """Go on answering after the last face."""
+    wait_for_face(page, before[-1][1])
+    return label(page, keys)
+
+
+def test_unsaved_answers_survive_a_closed_window(browser: Browser, server: Served, run: Prepared) -> None:
+    task = make_task(run)
+    context = browser.new_context()
+    watched = Watched(context)
+    page = watched.page
+    sign_in(page, server.address, run.tokens["anna"])
+    page.goto(f"{server.address}/annotate/{task}")
+    page.route("**/answers", lambda route: route.abort())
+    expected = label(page, "ynn")
+    assert events(run, task) == []
+    page.close(run_before_unload=False)
+    page = context.new_page()
+    page.goto(f"{server.address}/annotate/{task}")
+    wait_for_face(page)
+    wait_saved(page)
+    assert events(run, task) == expected
+    assert page.inner_text("[data-part=progress-text]") == "3 of 24"
+    context.close()
+
+
+def test_no_acknowledged_answer_is_lost_when_the_server_is_killed(browser: Browser, tmp_path: Path) -> None:
+    """`kill -9` in the middle of a burst; the browser goes on, the server comes back, everything is there once."""
+    run = prepared_run(tmp_path / "run", faces=24)
+    served = Served(run.root).start()
+    try:
+        with seat(browser, served.address, run, "anna") as watched:
+            page = watched.page
+            acknowledged: list[str] = []
+
+            def note(response: Response) -> None:
+                if response.url.endswith("/answers") and response.ok:
+                    acknowledged.extend(o["nonce"] for o in response.json()["outcomes"] if o["state"] == "stored")
+
+            page.on("response", note)
+            page.goto(f"{served.address}/annotate/{run.task}")
+            expected = label(page, "ynyn")
+            page.wait_for_timeout(800)
+            served.kill()
+            expected += label_more(page, expected, "uyn")
+            assert page.inner_text("[data-part=saved]").endswith("unsaved")
+            served.start()
+            wait_saved(page)
+            assert events(run, run.task) == expected
+            with run.store() as connection:
+                stored = {row[0] for row in connection.execute("SELECT nonce FROM event")}
+            assert acknowledged
+            assert set(acknowledged) <= stored
+    finally:
+        served.kill()
+
+
+def test_two_annotators_and_two_tabs_at_once(browser: Browser, server: Served, run: Prepared) -> None:
+    task = make_task(run, faces=8)
+    with seat(browser, server.address, run, "anna") as anna, seat(browser, server.address, run, "ben") as ben:
+        second_tab = anna.page.context.new_page()
+        for page in (anna.page, ben.page, second_tab):
+            page.goto(f"{server.address}/annotate/{task}")
+        shown = {id(page): "" for page in (anna.page, ben.page, second_tab)}
+        given: dict[str, list[str]] = {"anna": [], "ben": []}
+        for n in range(4):
+            for name, page in (("anna", anna.page), ("ben", ben.page), ("anna", second_tab)):
+                shown[id(page)] = wait_for_face(page, shown[id(page)])
+                page.keyboard.press("y" if n % 2 else "n")
+                given[name].append(shown[id(page)])
+        for page in (anna.page, ben.page, second_tab):
+            wait_saved(page)
+        assert [item for _, item, _ in events(run, task, "ben")] == given["ben"]
+        assert sorted(item for _, item, _ in events(run, task, "anna")) == sorted(given["anna"])
+        orders = [[item for _, item, _ in events(run, task, name)] for name in ("anna", "ben")]
+        assert orders[0] != orders[1]
+
+
+def test_training_gives_feedback_and_then_the_real_faces_come(browser: Browser, server: Served, run: Prepared) -> None:
+    task = make_task(run, faces=4, training=2)
+    with seat(browser, server.address, run, "anna") as watched:
+        page = watched.page
+        page.goto(f"{server.address}/annotate/{task}")
+        shown = wait_for_face(page)
+        page.keyboard.press("n")
+        page.wait_for_selector("[data-part=feedback]:not([hidden])")
+        assert page.inner_text("[data-part=feedback-text]") == "You said no; the answer is yes."
+        page.keyboard.press("y")  # nothing to answer now
+        page.keyboard.press("Enter")
+        wait_for_face(page, shown)
+        page.keyboard.press("y")
+        page.wait_for_selector("[data-part=feedback]:not([hidden])")
+        assert page.inner_text("[data-part=feedback-title]") == "Right"
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[data-part=finished]:not([hidden])")
+        assert "right on 1 of 2" in page.inner_text("[data-part=finished-text]")
+        page.click("[data-part~=begin]")
+        label(page, "yyyy")
+        page.wait_for_selector("[data-part=finished]:not([hidden])")
+        assert page.inner_text("[data-part=finished-title]") == "All faces are done"
+    assert len(events(run, task)) == 6
+
+
+def test_a_withdrawn_face_leaves_the_screen(browser: Browser, tmp_path: Path) -> None:
+    run = prepared_run(tmp_path / "run", faces=12)
+    served = Served(run.root).start()
+    try:
+        with seat(browser, served.address, run, "anna") as watched:
+            page = watched.page
+            page.goto(f"{served.address}/annotate/{run.task}")
+            shown = wait_for_face(page)
+            with run.store() as connection:
+                row = connection.execute("SELECT * FROM item WHERE item_id = ?", (shown,)).fetchone()
+                consent.withdraw(connection, row["database"], row["participant"], by="rob", now=0.0)
+            following = wait_for_face(page, shown)
+            assert "withdrawn" in page.inner_text("[data-part=note]")
+            with run.store() as connection:
+                other = connection.execute("SELECT * FROM item WHERE item_id = ?", (following,)).fetchone()
+            assert (other["database"], other["participant"]) != (row["database"], row["participant"])
+    finally:
+        served.kill()
+
+
+def test_an_adjudicator_decides_in_the_same_way(browser: Browser, server: Served, run: Prepared) -> None:
+    from annotation_cases import say
+    from painlens.annotations.tasks import find_task
+
+    task = make_task(run, faces=4)
+    with run.store() as connection:
+        found = find_task(connection, task)
+        assert found is not None
+        items = [row[0] for row in connection.execute("SELECT item_id FROM item WHERE task_id = ?", (task,))]
+        say(connection, found, "anna", dict.fromkeys(items, "yes"))
+        say(connection, found, "ben", dict.fromkeys(items[:2], "no") | dict.fromkeys(items[2:], "yes"))
+    with seat(browser, server.address, run, "cleo") as watched:
+        page = watched.page
+        page.goto(f"{server.address}/adjudicate/{task}")
+        shown = wait_for_face(page)
+        assert sorted(page.locator(".given li").all_inner_texts()) in (
+            ["Answer 1: No", "Answer 2: Yes"], ["Answer 1: Yes", "Answer 2: No"],
+        )  # fmt: skip
+        page.keyboard.press("n")
+        wait_for_face(page, shown)
+        page.keyboard.press("y")
+        page.wait_for_selector("[data-part=finished]:not([hidden])")
+        wait_saved(page)
+    with run.store() as connection:
+        states = connection.execute("SELECT item_id, state FROM final_label WHERE task_id = ?", (task,)).fetchall()
+    assert sorted(row["state"] for row in states) == ["adjudicated", "adjudicated", "agreed", "agreed"]
+    assert len(events(run, task, "cleo")) == 2
+
+
+def test_a_keyboard_alone_is_enough(browser: Browser, server: Served, run: Prepared) -> None:
+    """From the sign-in to an answer with Tab, Enter and Space, single keys switched off."""
+    task = make_task(run, faces=4)
+    context = browser.new_context()
+    page = Watched(context).page
+    page.goto(f"{server.address}/sign-in")
+    tab_to(page, "input[name=token]")
+    page.keyboard.type(run.tokens["anna"])
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/annotate")
+    tab_to(page, f"a[href='/annotate/{task}']")
+    page.keyboard.press("Enter")
+    shown = wait_for_face(page)
+    tab_to(page, "[data-part=help] summary")
+    page.keyboard.press("Enter")
+    tab_to(page, "[data-part=keys-on]")
+    page.keyboard.press("Space")
+    page.keyboard.press("y")
+    tab_to(page, "[data-action=unsure]", back=True)
+    page.keyboard.press("Enter")
+    wait_for_face(page, shown)
+    wait_saved(page)
+    assert events(run, task) == [("label", shown, "unsure")]
+    context.close()
+
+
+def tab_to(page: Page, selector: str, *, back: bool = False) -> None:
+    """Press Tab until an element has the focus, which must be visible."""
+    for _ in range(60):
+        if page.evaluate("s => document.activeElement.matches(s)", selector):
+            outline = page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
+            assert outline != "none"
+            return
+        page.keyboard.press("Shift+Tab" if back else "Tab")
+    raise AssertionError(f"Tab never reaches {selector}")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
+def test_pages_are_accessible_and_fit_the_window(
+    browser: Browser, server: Served, run: Prepared, width: int, scheme: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    task = make_task(run, faces=6)
+    with run.store() as connection:
+        from painlens.annotations.tasks import find_task
+
+        found = find_task(connection, task)
+        assert found is not None
+        take_place(connection, found, "ben")
+    pages = {
+        "anna": ("/annotate", f"/annotate/{task}"),
+        "cleo": ("/adjudicate",),
+        "rob": ("/tasks", "/tasks/new", f"/tasks/{task}"),
+    }
+    for person, addresses in pages.items():
+        window = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme, "bypass_csp": True}
+        with seat(browser, server.address, run, person, **window) as watched:
+            for address in addresses:
+                watched.page.goto(f"{server.address}{address}")
+                if address == f"/annotate/{task}":
+                    label(watched.page, "yn")
+                    wait_for_face(watched.page)
+                found_by_axe = axe.run(watched.page).response["violations"]
+                serious = [
+                    f"{address}: {v['id']}: {v['nodes'][0]['html']}"
+                    for v in found_by_axe
+                    if v["impact"] in ("serious", "critical")
+                ]
+                assert not serious
+                overflow = watched.page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+                assert overflow <= 0, address
