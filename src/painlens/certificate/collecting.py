@@ -17,7 +17,7 @@ from painlens import tables
 from painlens.certificate.cells import Cell, Certificate, Design, Level, Origin, replace_level
 from painlens.certificate.designs import CONCEPTS, PLAIN, MadeDesign
 from painlens.certificate.features import COMPONENTS, CORRECTED, PAPER, load_chunk
-from painlens.certificate.images import CELLS, DONE, Draw, design_of
+from painlens.certificate.images import CELLS, DONE, Draw, design_of, is_finished
 from painlens.concept_test.claims import DATABASES, NETWORKS
 from painlens.concept_test.expectation import HEADLINE
 from painlens.concept_test.statistics import holm
@@ -170,10 +170,16 @@ def _components(judged: pd.DataFrame) -> dict[str, float]:
 
 
 def collect_images(folder: Path, cells: Sequence[str], stamp: Stamp) -> LevelRecord | None:
-    """Cells of all finished draws below a folder, or None if there are none."""
+    """Cells of all finished draws below a folder, or None if there are none.
+
+    Raises
+    ------
+    DataError
+        A draw was made from other settings than its cell has now: the record would describe it wrongly.
+    """
     designs, counted, made, codes = {}, [], 0, set()
     for name in cells:
-        draws = list(finished_draws(folder, name))
+        draws = [draw for draw in finished_draws(folder, name) if is_finished(draw, folder)]
         if not draws:
             continue
         cell, key = CELLS[name], f"images-{name}"

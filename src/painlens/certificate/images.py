@@ -77,8 +77,6 @@ def _bias(**rates: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
     }
 
 
-# All databases are trained for the same number of epochs, the larger one for more steps: does that alone make a
-# difference?
 _UNEQUAL = {
     "left": {"synthetic": {"participants": 25}, "split": {"test": 7, "validation": 2}},
     "right": {"synthetic": {"participants": 67}, "split": {"test": 15, "validation": 5}},
@@ -231,8 +229,13 @@ def design_of(cell: str) -> Design:
         cue=max(abs(effect) for effect in (*of_a.values(), *of_b.values())),
         confounding=max(a.synthetic.confounding, b.synthetic.confounding) if a.synthetic and b.synthetic else 0.0,
         description=CELLS[cell].description,
-        settings={"study": CELLS[cell].base, "epochs": study.training.epochs, "size": study.faces.size},
+        settings={"study": CELLS[cell].base, "training": training_of(study), "size": study.faces.size},
     )  # fmt: skip
+
+
+def training_of(study: Study) -> str:
+    """How long the networks of a study are trained, in the words of the made studies."""
+    return "equal steps" if study.training.steps is not None else f"{study.training.epochs} epochs"
 
 
 def is_finished(draw: Draw, folder: Path) -> bool:

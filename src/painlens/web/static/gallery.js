@@ -6,6 +6,8 @@ const form = document.getElementById("filter-form");
 const filters = document.getElementById("filters");
 const results = () => document.getElementById("results");
 let latest = 0;
+const place = (href) => { const url = new URL(href, location.href); return url.pathname + url.search; };
+let shown = place(location.href);
 
 async function show(address, { push = true, keepFocus = false } = {}) {
   const turn = ++latest;
@@ -19,6 +21,7 @@ async function show(address, { push = true, keepFocus = false } = {}) {
     if (!fresh) throw new Error(`status ${answer.status}`);
     results().replaceWith(fresh);
     if (push) history.pushState(null, "", address);
+    shown = place(address);
     const controls = page.getElementById("filter-form");
     if (controls && answer.ok) adopt(controls);
     if (!keepFocus) window.scrollTo({ top: 0 });
@@ -66,7 +69,8 @@ function address() {
 
 form.addEventListener("submit", (event) => { event.preventDefault(); show(address()); });
 form.addEventListener("change", (event) => { if (event.target.matches("select")) show(address(), { keepFocus: true }); });
-window.addEventListener("popstate", () => show(location.href, { push: false }));
+// A jump within the page (the skip link) is a popstate as well: loading anew would take the focus away.
+window.addEventListener("popstate", () => { if (place(location.href) !== shown) show(location.href, { push: false }); });
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
