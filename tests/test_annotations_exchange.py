@@ -239,7 +239,7 @@ class TestCommands:
 
     def call(self, *words: str | Path):  # noqa: ANN201
         """One command."""
-        from painlens.cli_annotations import app
+        from painlens.cli.annotations import app
 
         return CliRunner().invoke(app, [str(word) for word in words])
 

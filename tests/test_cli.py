@@ -5,10 +5,12 @@ import json
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 from typer.testing import CliRunner
 
 from painlens.cli import app
+from painlens.concept_test import descent, svm
 from painlens.study import StudyError
 from painlens.tables import DataError
 from painlens.workflow import steps
@@ -36,7 +38,7 @@ def call(*arguments: str | Path) -> tuple[int, str, str]:
 
 
 def test_every_step_has_a_command_and_a_function() -> None:
-    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    commands = set(typer.main.get_group(app).commands)
     assert set(SOURCES) == set(steps.STEPS)
     assert set(SOURCES) <= commands
     assert all(callable(steps.step_of(stage)) for stage in SOURCES)
@@ -125,3 +127,13 @@ def test_an_unexpected_error_leaves_its_traceback(tmp_path: Path) -> None:
         message, _ = record_failure(error, path)
     assert "train.traceback.txt" in message
     assert "test_cli.py" in (tmp_path / "logs" / "train.traceback.txt").read_text()
+
+
+def test_what_numba_compiles_can_be_compiled_ahead() -> None:
+    """After it the compiled machines lie on disk, for the next process."""
+    code, out, error = call("compile")
+    assert code == 0, error
+    assert [line.split(":")[0] for line in out.splitlines()] == ["rendering", "concept test"]
+    assert svm._fit_all.stats.cache_path == descent.solve_dual.stats.cache_path  # pyright: ignore[reportAttributeAccessIssue]
+    kept = {path.name.split(".")[0] for path in Path(svm._fit_all.stats.cache_path).glob("*.nbi")}  # pyright: ignore[reportAttributeAccessIssue]
+    assert {"svm", "descent"} <= kept

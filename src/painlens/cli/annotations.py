@@ -5,24 +5,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-FAILURE, USAGE, REFUSED, FAILED_CHECK = 1, 2, 3, 4
+from painlens.cli.options import RunArgument, fail, require_run
+from painlens.workflow.failures import CHECK_FAILED, FAILURE, REFUSED, USAGE
+
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="People's labels: make tasks, take labels in and out, agreement, backup, check.",
 )
-RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")]
 TaskOption = Annotated[str | None, typer.Option("--task", "-t", help="Only this task (see `annotations tasks`).")]
 OutOption = Annotated[Path | None, typer.Option("--out", "-o", help="File to write; default: the terminal.")]
-
-
-def _fail(message: object, code: int) -> NoReturn:
-    typer.secho(f"painlens: {message}", fg=typer.colors.RED, err=True)
-    raise typer.Exit(code)
 
 
 @contextmanager
@@ -30,13 +26,12 @@ def _store(run: Path, *, read_only: bool = True) -> Iterator[sqlite3.Connection]
     """The store of a run; what it refuses becomes one sentence and an exit code."""
     from painlens.annotations import store
 
-    if not (run / "study.yaml").exists():
-        _fail(f"{run} is no run of painlens: it has no study.yaml", USAGE)
+    require_run(run)
     try:
         with store.opened(run / store.FILE, create=not read_only, read_only=read_only) as connection:
             yield connection
     except store.StoreError as error:
-        _fail(error, REFUSED)
+        fail(error, REFUSED)
 
 
 def _write(text: str, out: Path | None) -> None:
@@ -48,12 +43,12 @@ def _write(text: str, out: Path | None) -> None:
     try:
         save_text(text, out)
     except OSError as error:
-        _fail(f"{out} cannot be written: {error.strerror}", FAILURE)
+        fail(f"{out} cannot be written: {error.strerror}", FAILURE)
     typer.echo(out)
 
 
 @app.command()
-def tasks(run: RunFolder) -> None:
+def tasks(run: RunArgument) -> None:
     """List the tasks of a run and how far they are.
 
     Example: `painlens annotations tasks runs/demo`
@@ -72,7 +67,7 @@ def tasks(run: RunFolder) -> None:
 
 @app.command()
 def new(
-    run: RunFolder,
+    run: RunArgument,
     concept: Annotated[str, typer.Option("--concept", "-c", help="Its name in the study.")],
     question: Annotated[str, typer.Option("--question", "-q", help="What annotators are asked.")],
     guideline: Annotated[
@@ -95,11 +90,9 @@ def new(
         known = opened.study.concepts.get(concept)
         if known is None and guideline is None:
             names = ", ".join(opened.study.concepts) or "none"
-            _fail(
-                f"the study has no concept '{concept}' (it has {names}); for another one give --guideline FILE", USAGE
-            )
+            fail(f"the study has no concept '{concept}' (it has {names}); for another one give --guideline FILE", USAGE)
         if database and database not in opened.study.databases:
-            _fail(f"the study has no database '{database}'; it has {', '.join(opened.study.databases)}", USAGE)
+            fail(f"the study has no database '{database}'; it has {', '.join(opened.study.databases)}", USAGE)
         text = (
             guideline.read_text("utf-8")
             if guideline
@@ -110,15 +103,15 @@ def new(
             database=database,
         )  # fmt: skip
     except (StoreError, RunError) as error:
-        _fail(error, REFUSED)
+        fail(error, REFUSED)
     except OSError as error:
-        _fail(f"{guideline} cannot be read: {error.strerror}", USAGE)
+        fail(f"{guideline} cannot be read: {error.strerror}", USAGE)
     typer.echo(task_id)
 
 
 @app.command()
 def release(
-    run: RunFolder,
+    run: RunArgument,
     task: Annotated[str, typer.Argument(help="Id of the task.")],
     person: Annotated[str, typer.Argument(help="Name of the annotator.")],
 ) -> None:
@@ -134,7 +127,7 @@ def release(
 
 @app.command("export")
 def export_labels(
-    run: RunFolder,
+    run: RunArgument,
     events: Annotated[bool, typer.Option("--events", help="Every event (long), not the labels that count.")] = False,
     names: Annotated[bool, typer.Option("--names", help="With the annotators' names instead of pseudonyms.")] = False,
     task: TaskOption = None,
@@ -157,7 +150,7 @@ def export_labels(
 
 @app.command("import")
 def import_labels(
-    run: RunFolder,
+    run: RunArgument,
     file: Annotated[Path, typer.Argument(help="CSV: database, frame_id, concept, value and, if several, annotator.")],
     question: Annotated[str, typer.Option("--question", "-q", help="What was asked.")] = "",
 ) -> None:
@@ -173,7 +166,7 @@ def import_labels(
     try:
         index = Run.open(run, separate_process=False).faces
     except RunError as error:
-        _fail(error, REFUSED)
+        fail(error, REFUSED)
     known = zip(index.database, index.frame_id, index.participant, strict=True)
     faces = [Face(str(d), str(f), str(p)) for d, f, p in known]
     with _store(run, read_only=False) as connection:
@@ -184,7 +177,7 @@ def import_labels(
 
 @app.command()
 def agreement(
-    run: RunFolder,
+    run: RunArgument,
     task: TaskOption = None,
     draws: Annotated[int, typer.Option("--draws", min=100, help="Bootstrap samples over participants.")] = 2000,
 ) -> None:
@@ -200,7 +193,7 @@ def agreement(
     with _store(run) as connection:
         wanted = [one for one in list_tasks(connection) if task in (None, one.task_id)]
         if task and not wanted:
-            _fail(f"there is no task '{task}'; see `painlens annotations tasks {run}`", USAGE)
+            fail(f"there is no task '{task}'; see `painlens annotations tasks {run}`", USAGE)
         for one in wanted:
             pairs, selves = task_agreement(connection, one.task_id, confidence=confidence, draws=draws, seed=one.seed)
             typer.echo(f"{one.task_id}  {one.concept}: {one.question}")
@@ -209,7 +202,7 @@ def agreement(
 
 
 @app.command()
-def backup(run: RunFolder, file: Annotated[Path, typer.Argument(help="File to write.")]) -> None:
+def backup(run: RunArgument, file: Annotated[Path, typer.Argument(help="File to write.")]) -> None:
     """Copy the store while people go on working; the copy is checked and then takes its place at once.
 
     Example: `painlens annotations backup runs/demo /backup/demo-monday.sqlite`
@@ -222,7 +215,7 @@ def backup(run: RunFolder, file: Annotated[Path, typer.Argument(help="File to wr
 
 
 @app.command()
-def check(run: RunFolder) -> None:
+def check(run: RunArgument) -> None:
     """Check the store: damage, lost or edited events, missing guards, faces cropped anew. Exits with 4 if any.
 
     Example: `painlens annotations check runs/demo`
@@ -243,5 +236,5 @@ def check(run: RunFolder) -> None:
     for problem in problems:
         typer.secho(problem, fg=typer.colors.RED)
     if problems:
-        raise typer.Exit(FAILED_CHECK)
+        raise typer.Exit(CHECK_FAILED)
     typer.echo(f"{count} events, no problem found")

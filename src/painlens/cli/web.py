@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from painlens.cli.options import RunArgument, fail, require_run
+from painlens.workflow.failures import CHECK_FAILED, FAILURE, REFUSED, USAGE
+
 if TYPE_CHECKING:
     import sqlite3
 
-
-FAILURE, USAGE, REFUSED, CHECK_FAILED = 1, 2, 3, 4
 DEFAULT_PORT = 8765
+app = typer.Typer()
 people_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     help="Who may use a run's web interface: invite, list, end access, withdraw consent.",
 )
-RunArgument = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")]
 Invite = Annotated[
     list[str] | None,
@@ -31,11 +32,7 @@ Invite = Annotated[
 ]
 
 
-def _fail(message: object, code: int) -> NoReturn:
-    typer.secho(f"painlens: {message}", fg=typer.colors.RED, err=True)
-    raise typer.Exit(code)
-
-
+@app.command()
 def serve(
     run: RunArgument,
     host: Annotated[str, typer.Option(help="Address to listen on. Others than this machine's need TLS.")] = "127.0.0.1",
@@ -72,14 +69,13 @@ def start_server(run: Path, **options: object) -> NoReturn:
     try:
         from painlens.web.serve import Options, ServeError, check
     except ImportError as error:
-        _fail(f"the web interface needs more packages ({error.name}); pip install 'painlens[web]'", FAILURE)
-    if not (run / "study.yaml").exists():
-        _fail(f"{run} is no run of painlens: it has no study.yaml", USAGE)
+        fail(f"the web interface needs more packages ({error.name}); pip install 'painlens[web]'", FAILURE)
+    require_run(run)
     chosen: Options = Options(run=str(run), **options)  # type: ignore[arg-type]
     try:
         check(chosen)
     except ServeError as error:
-        _fail(error, USAGE)
+        fail(error, USAGE)
     sys.stdout.flush()
     command = [sys.executable, "-m", "painlens.web", json.dumps(dataclasses.asdict(chosen))]
     # Few arenas and threads of C libraries: the server makes small pictures, and memory is what it must save.
@@ -105,7 +101,7 @@ def serve_demo(run: Path, finish: Callable[[], object], port: int) -> NoReturn:
     try:
         prepare_demo_task(Run.open(run, separate_process=True))
     except (RunError, DataError) as error:
-        _fail(error, REFUSED)
+        fail(error, REFUSED)
     typer.echo("\nSign in as anna to label faces, as rosa to look at what the models look at.")
     start_server(run, port=port, invite=DEMO_PEOPLE)
 
@@ -115,13 +111,12 @@ def _open(run: Path) -> Iterator["sqlite3.Connection"]:
     """The run's database of people; what it refuses becomes one sentence and an exit code."""
     from painlens.annotations import store
 
-    if not (run / "study.yaml").exists():
-        _fail(f"{run} is no run of painlens: it has no study.yaml", USAGE)
+    require_run(run)
     try:
         with store.opened(run / store.FILE, create=True) as connection:
             yield connection
     except store.StoreError as error:
-        _fail(error, REFUSED)
+        fail(error, REFUSED)
 
 
 @people_app.command("invite")
@@ -140,11 +135,11 @@ def invite_people(
         for entry in entries:
             name, separator, role = entry.rpartition(":")
             if not separator:
-                _fail(f"an invitation looks like NAME:ROLE, e.g. anna:annotator; got '{entry}'", USAGE)
+                fail(f"an invitation looks like NAME:ROLE, e.g. anna:annotator; got '{entry}'", USAGE)
             try:
                 person, token = invite(connection, name, role, now=time.time(), days=days)
             except PeopleError as error:
-                _fail(error, USAGE)
+                fail(error, USAGE)
             typer.echo(f"{person.role}\t{person.name}\t{token}")
 
 
@@ -175,7 +170,7 @@ def revoke_access(run: RunArgument, name: Annotated[str, typer.Argument(help="Wh
         try:
             ended = revoke(connection, name, now=time.time())
         except PeopleError as error:
-            _fail(error, USAGE)
+            fail(error, USAGE)
         record(connection, None, "revoke", f"{name}, from the command line", now=time.time())
     typer.echo(f"{name}: {ended} {'token' if ended == 1 else 'tokens'} ended")
 
@@ -198,10 +193,10 @@ def withdraw_consent(
     try:
         table = load_table(RunFolder(run).folder("faces", database) / "faces.parquet", FACES)
     except DataError as error:
-        _fail(error, REFUSED)
+        fail(error, REFUSED)
     if participant not in set(table["participant"]):
         some = ", ".join(table["participant"].drop_duplicates().astype(str).head(5))
-        _fail(f"'{database}' has no participant '{participant}'; there are {some} ...", REFUSED)
+        fail(f"'{database}' has no participant '{participant}'; there are {some} ...", REFUSED)
     with _open(run) as connection:
         new = withdraw(connection, database, participant, by="command line", now=time.time())
         record(connection, None, "withdraw consent", f"{database}/{participant}", now=time.time())

@@ -1,0 +1,42 @@
+"""The terminal: one command per step, and `run` for all of them.
+
+Exit codes: 0 done, 1 failure, 2 usage, 3 data or consent refused, 4 a check failed.
+"""
+
+import sys
+
+import typer
+
+from painlens.cli import annotations, certificate, databases, installation, steps, studies, web
+
+app = typer.Typer(
+    add_completion=True,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Two models were trained on two databases of faces: do they look at different things, which, how sure are we?",
+    epilog="Start with: `painlens demo`",
+)
+PANELS = {
+    "Whole studies": studies,
+    "Databases and the people in them": databases,
+    "How sure": certificate,
+    "People": web,
+    "Single steps": steps,
+    "Installation": installation,
+}
+for panel, part in PANELS.items():
+    for command in part.app.registered_commands:
+        command.rich_help_panel = panel
+    app.add_typer(part.app)
+app.add_typer(annotations.app, name="annotations", rich_help_panel="People")
+app.add_typer(web.people_app, name="people", rich_help_panel="People")
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C leaves finished results whole."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        typer.secho("painlens: stopped; the same command goes on where it stopped", err=True)
+        sys.exit(130)
