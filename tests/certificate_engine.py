@@ -65,7 +65,7 @@ def leave_results(run: RunFolder) -> None:
         table = pd.DataFrame(rows).reindex(columns=[*schema.columns])
         tables.save_table(table, run.folder("concepts") / f"{schema.name}.parquet", schema)
     bulky = (
-        "databases/left/root/face.png", "faces/database=left/faces.h5", "models/emotion/weights.safetensors",
+        "databases/left/rendered/face.png", "faces/database=left/faces.h5", "models/emotion/weights.safetensors",
         "relevance/model=left/seed=0/relevance.h5", ".workflow/done/predict.json", ".snakemake/log/one.log",
     )  # fmt: skip
     kept = ("logs/concepts.log", "faces/database=left/faces.parquet", "metrics/metrics.parquet")

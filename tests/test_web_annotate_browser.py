@@ -76,6 +76,14 @@ def seat(browser: Browser, address: str, run: Prepared, person: str, **options: 
         context.close()
 
 
+@contextmanager
+def annotating(browser: Browser, server: Served, run: Prepared, task: str) -> Iterator[Page]:
+    """Anna's window on a task."""
+    with seat(browser, server.address, run, "anna") as watched:
+        watched.page.goto(f"{server.address}/annotate/{task}")
+        yield watched.page
+
+
 def wait_for_face(page: Page, other_than: str = "") -> str:
     """The painted face's id, once keys count for it."""
     page.wait_for_function(
@@ -114,9 +122,7 @@ def label(page: Page, keys: str) -> list[tuple[str, str, str | None]]:
 
 def test_keys_label_the_face_on_the_screen_and_advance(browser: Browser, server: Served, run: Prepared) -> None:
     task = make_task(run)
-    with seat(browser, server.address, run, "anna") as watched:
-        page = watched.page
-        page.goto(f"{server.address}/annotate/{task}")
+    with annotating(browser, server, run, task) as page:
         expected = label(page, "ynu123")
         wait_saved(page)
         assert events(run, task) == expected
@@ -126,9 +132,7 @@ def test_keys_label_the_face_on_the_screen_and_advance(browser: Browser, server:
 
 def test_undo_brings_back_the_face_also_after_a_reload(browser: Browser, server: Served, run: Prepared) -> None:
     task = make_task(run)
-    with seat(browser, server.address, run, "anna") as watched:
-        page = watched.page
-        page.goto(f"{server.address}/annotate/{task}")
+    with annotating(browser, server, run, task) as page:
         first, second = label(page, "yn")
         wait_saved(page)
         page.reload()
@@ -149,9 +153,7 @@ def test_undo_brings_back_the_face_also_after_a_reload(browser: Browser, server:
 
 def test_an_earlier_decision_can_be_changed(browser: Browser, server: Served, run: Prepared) -> None:
     task = make_task(run)
-    with seat(browser, server.address, run, "anna") as watched:
-        page = watched.page
-        page.goto(f"{server.address}/annotate/{task}")
+    with annotating(browser, server, run, task) as page:
         given = label(page, "yyy")
         now = wait_for_face(page, given[-1][1])
         page.locator(".recent button").nth(2).click()
@@ -199,9 +201,7 @@ def test_a_burst_of_keys_never_labels_an_unseen_face(browser: Browser, server: S
 
 def test_a_held_key_answers_once(browser: Browser, server: Served, run: Prepared) -> None:
     task = make_task(run)
-    with seat(browser, server.address, run, "anna") as watched:
-        page = watched.page
-        page.goto(f"{server.address}/annotate/{task}")
+    with annotating(browser, server, run, task) as page:
         shown = wait_for_face(page)
         for _ in range(12):
             page.keyboard.down("y")  # without a release Chromium reports repeats
@@ -215,9 +215,7 @@ def test_keys_are_left_alone_with_modifiers_in_fields_and_when_switched_off(
     browser: Browser, server: Served, run: Prepared
 ) -> None:
     task = make_task(run)
-    with seat(browser, server.address, run, "anna") as watched:
-        page = watched.page
-        page.goto(f"{server.address}/annotate/{task}")
+    with annotating(browser, server, run, task) as page:
         shown = wait_for_face(page)
         for keys in ("Control+y", "Alt+n", "Meta+y"):
             page.keyboard.press(keys)
@@ -242,9 +240,7 @@ def test_without_a_connection_work_goes_on_and_is_shown_as_unsaved(
     browser: Browser, server: Served, run: Prepared
 ) -> None:
     task = make_task(run)
-    with seat(browser, server.address, run, "anna") as watched:
-        page = watched.page
-        page.goto(f"{server.address}/annotate/{task}")
+    with annotating(browser, server, run, task) as page:
         expected = label(page, "y")
         wait_saved(page)
         page.wait_for_timeout(600)  # pictures are fetched ahead
@@ -339,9 +335,7 @@ def test_two_annotators_and_two_tabs_at_once(browser: Browser, server: Served, r
 
 def test_training_gives_feedback_and_then_the_real_faces_come(browser: Browser, server: Served, run: Prepared) -> None:
     task = make_task(run, faces=4, training=2)
-    with seat(browser, server.address, run, "anna") as watched:
-        page = watched.page
-        page.goto(f"{server.address}/annotate/{task}")
+    with annotating(browser, server, run, task) as page:
         shown = wait_for_face(page)
         page.keyboard.press("n")
         page.wait_for_selector("[data-part=feedback]:not([hidden])")

@@ -5,13 +5,14 @@ models say stays hidden here too.
 """
 
 import sqlite3
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from painlens.annotations.queues import Shown, adjudication_open, disputes_of
-from painlens.annotations.tasks import Task, list_tasks, may_adjudicate
+from painlens.annotations.tasks import Task, may_adjudicate
 from painlens.web import answers
 from painlens.web.access import require
 from painlens.web.annotate import screen
@@ -23,16 +24,14 @@ from painlens.web.pages import Link, refuse, render
 @explained
 def overview(request: Request) -> Response:
     """Tasks with the number of disagreements that wait."""
-    run, person = request.app.state.run, request.state.person.name
-    with run.connect() as connection:
-        shown = gate(run)
-        rows = []
-        for task in list_tasks(connection):
-            allowed = may_adjudicate(connection, task.task_id, person)
-            complete = adjudication_open(connection, task, shown=shown)
-            waiting, _ = disputes_of(connection, task, person, shown=shown, at_most=1)
-            rows.append({"task": task, "queue": waiting, "complete": complete, "allowed": allowed})
-    return render(request, "adjudicate.html.j2", rows=rows)
+    return answers.overview(request, "adjudicate.html.j2", _row)
+
+
+def _row(connection: sqlite3.Connection, task: Task, person: str, shown: Shown) -> dict[str, Any]:
+    allowed = may_adjudicate(connection, task.task_id, person)
+    complete = adjudication_open(connection, task, shown=shown)
+    waiting, _ = disputes_of(connection, task, person, shown=shown, at_most=1)
+    return {"task": task, "queue": waiting, "complete": complete, "allowed": allowed}
 
 
 @require("adjudicator")

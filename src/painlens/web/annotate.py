@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from painlens.annotations.queues import queue_of
-from painlens.annotations.tasks import Task, annotators_of, list_tasks, take_place
+from painlens.annotations.queues import Shown, queue_of
+from painlens.annotations.tasks import Task, annotators_of, take_place
 from painlens.web import answers
 from painlens.web.access import require
 from painlens.web.answers import explained, gate, task_of
@@ -23,17 +23,15 @@ def _has_place(connection: sqlite3.Connection, task: Task, person: str) -> bool:
 @explained
 def overview(request: Request) -> Response:
     """The person's tasks and how far they are."""
-    run, person = request.app.state.run, request.state.person.name
-    with run.connect() as connection:
-        shown = gate(run)
-        rows = []
-        for task in list_tasks(connection):
-            people = annotators_of(connection, task.task_id)
-            if person not in people and len(people) >= task.annotators:
-                continue
-            queue = queue_of(connection, task, person, shown=shown, at_most=1)
-            rows.append({"task": task, "queue": queue, "begun": person in people})
-    return render(request, "annotate.html.j2", rows=rows)
+    return answers.overview(request, "annotate.html.j2", _row)
+
+
+def _row(connection: sqlite3.Connection, task: Task, person: str, shown: Shown) -> dict[str, Any] | None:
+    people = annotators_of(connection, task.task_id)
+    if person not in people and len(people) >= task.annotators:
+        return None
+    queue = queue_of(connection, task, person, shown=shown, at_most=1)
+    return {"task": task, "queue": queue, "begun": person in people}
 
 
 @require("annotator")

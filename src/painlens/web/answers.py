@@ -17,10 +17,10 @@ from painlens.annotations import events, store
 from painlens.annotations.events import Answer, Part
 from painlens.annotations.queues import Shown
 from painlens.annotations.store import StoreError
-from painlens.annotations.tasks import Task, find_task
+from painlens.annotations.tasks import Task, find_task, list_tasks
 from painlens.web import people
 from painlens.web.index import RunError
-from painlens.web.pages import refuse
+from painlens.web.pages import refuse, render
 from painlens.web.run import Run
 
 LOG = logging.getLogger("painlens.web")
@@ -68,6 +68,17 @@ def explained(endpoint: Callable[[Request], Any]) -> Callable[[Request], Any]:
             return _unavailable(request, error)
 
     return guarded
+
+
+def overview(
+    request: Request, template: str, row: Callable[[sqlite3.Connection, Task, str, Shown], dict[str, Any] | None]
+) -> Response:
+    """A page of tasks: `row` says what the page tells the signed-in person of each, or None to leave it out."""
+    run, person = request.app.state.run, request.state.person.name
+    with run.connect() as connection:
+        shown = gate(run)
+        rows = [row(connection, task, person, shown) for task in list_tasks(connection)]
+    return render(request, template, rows=[found for found in rows if found is not None])
 
 
 def gate(run: Run) -> Shown:
