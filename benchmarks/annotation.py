@@ -23,7 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from playwright.sync_api import Browser, Page, Response  # noqa: E402
+from playwright.sync_api import Browser, Page  # noqa: E402
 
 from annotation_cases import items_of, new_store, new_task  # noqa: E402  # pyright: ignore[reportMissingImports]
 from annotation_server import Prepared, Served, prepared_run  # noqa: E402  # pyright: ignore[reportMissingImports]
@@ -47,6 +47,19 @@ TIMED = """() => {
   };
   requestAnimationFrame(look);
 }"""
+
+# Runs in the page: tells which answers the server acknowledged, as the page itself learns it.
+ACKNOWLEDGED = """
+  const send = window.fetch;
+  window.fetch = async (...args) => {
+    const response = await send(...args);
+    if (response.ok && response.url.endsWith('/answers')) {
+      const told = await response.clone().json();
+      window.acknowledge(told.outcomes.filter(o => o.state === 'stored').map(o => o.nonce));
+    }
+    return response;
+  };
+"""
 
 
 def main() -> None:
@@ -146,11 +159,9 @@ def kills(browser: Browser, run: Prepared, times: int) -> None:
     rng = np.random.default_rng(0)
     page = seat(browser, served, run, "ben")
 
-    def note(response: Response) -> None:
-        if response.url.endswith("/answers") and response.ok:
-            acknowledged.update(o["nonce"] for o in response.json()["outcomes"] if o["state"] == "stored")
-
-    page.on("response", note)
+    page.context.expose_function("acknowledge", lambda nonces: acknowledged.update(nonces))
+    page.context.add_init_script(ACKNOWLEDGED)
+    page.reload()
     try:
         shown = ""
         for _ in range(times):

@@ -2,7 +2,11 @@
 // decoded, put into the page and painted, and only if the key was pressed later than that.
 
 import { AnswerQueue, makeNonce } from "./answer-queue.js";
+import {
+  BreakHint, WORDS, all, note, panel, part, showGiven, showProgress, showRecent, showSaved,
+} from "./annotate-screen.js";
 import { KeyMap } from "./key-map.js";
+import { offerKeys, showKeys } from "./key-settings.js";
 import { PicturesAhead } from "./pictures-ahead.js";
 
 const settings = JSON.parse(document.getElementById("annotate-data").textContent);
@@ -10,21 +14,18 @@ const NOT_BEFORE_MS = 80; // nobody sees a face and answers within this time; a 
 const REFILL_BELOW = 60;
 const RECENT = 5;
 const LOOK_EVERY_MS = 10000; // for withdrawn faces
-const BREAK_AFTER = { answers: 200, ms: 25 * 60 * 1000 };
-const WORDS = { yes: "Yes", no: "No", unsure: "Unsure" };
 
-const part = (name) => document.querySelector(`[data-part~="${name}"]`);
-const all = (name) => document.querySelectorAll(`[data-part~="${name}"]`);
 const keys = new KeyMap();
 const pictures = new PicturesAhead((id) => `${settings.base}/picture/${encodeURIComponent(id)}`, settings.ahead);
 const state = {
   phase: "", items: [], turn: null, current: null, paintedAt: Infinity, accepting: false, done: 0, total: 0, recent: [],
   answered: new Set(), lesson: { right: 0, seen: 0, waiting: null }, flagged: false, given: {}, lost: 0,
-  sinceBreak: { answers: 0, from: performance.now() }, ticket: 0, filling: null,
+  ticket: 0, filling: null,
 };
+const breakHint = new BreakHint();
 const queue = new AnswerQueue({
   scope: settings.scope, url: `${settings.base}/answers`, batch: settings.batch,
-  changed: () => showSaved(), answered: (outcome, answer) => acknowledged(outcome, answer),
+  changed: () => { showSaved(queue); if (closing()) finish(); }, answered: (outcome, answer) => acknowledged(outcome, answer),
 });
 
 // ---- what comes next ---------------------------------------------------------------------------------------------
@@ -43,7 +44,7 @@ async function refill({ again = false } = {}) {
     return false;
   }
   take(found);
-  showProgress();
+  showProgress(state);
   return true;
 }
 
@@ -107,8 +108,8 @@ async function show(id, ticket, why = "") {
   part("stage").replaceChildren(image);
   panel("stage");
   note(why);
-  showGiven(id);
-  showProgress();
+  showGiven(state.given[id] || []);
+  showProgress(state);
   // The first frame callback runs before the picture is painted, the second after.
   requestAnimationFrame(() => requestAnimationFrame((now) => {
     if (ticket !== state.ticket) return;
@@ -139,6 +140,11 @@ async function missing(id, ticket) {
   state.lost += 1;
   if (status === 410) state.total -= 1;
   next(status === 410 ? "A face was withdrawn and is left out." : "A face could not be loaded and is left out for now.");
+}
+
+/** The end is on the screen and its words change once everything is saved. */
+function closing() {
+  return !queue.unsaved && !part("finished").hidden && state.phase === "done";
 }
 
 function finish() {
@@ -218,9 +224,13 @@ function label(value, event) {
   state.recent = [{ item, value, nonce: answer.nonce }, ...state.recent].slice(0, RECENT);
   state.answered.add(item);
   state.done += 1;
-  breakHint();
-  showRecent();
+  breakHint.answered();
+  recall();
   next();
+}
+
+function recall() {
+  showRecent(state.recent, { undo, picture: (id) => pictures.get(id), unlessOn: () => state.turn });
 }
 
 function undo(event, which = 0) {
@@ -232,7 +242,7 @@ function undo(event, which = 0) {
   state.done -= 1;
   const after = state.turn && state.turn !== last.item ? [state.turn] : [];
   state.items = [last.item, ...after, ...state.items.filter((id) => id !== last.item)];
-  showRecent();
+  recall();
   next();
 }
 
@@ -263,85 +273,6 @@ function acknowledged(outcome, answer) {
   }
 }
 
-// ---- what is on the screen ----------------------------------------------------------------------------------------
-
-/** Show the face with the decisions, the face with what the training says, or the end. */
-function panel(name) {
-  part("stage").hidden = name === "finished";
-  part("decisions").hidden = name !== "stage";
-  part("feedback").hidden = name !== "feedback";
-  part("finished").hidden = name !== "finished";
-}
-
-function note(text) {
-  part("note").textContent = text;
-}
-
-function showSaved() {
-  const unsaved = queue.unsaved;
-  const text = unsaved ? `${unsaved} unsaved` : "All saved";
-  part("saved").textContent = text;
-  part("saved").dataset.unsaved = String(unsaved);
-  const trouble = part("connection");
-  trouble.hidden = !(unsaved && queue.problem);
-  if (trouble.textContent !== queue.problem) trouble.textContent = queue.problem;
-  if (!unsaved && !part("finished").hidden && state.phase === "done") finish();
-}
-
-function showProgress() {
-  const training = state.phase === "training";
-  const bar = part("progress");
-  bar.max = Math.max(state.total, 1);
-  bar.value = training ? 0 : state.done;
-  part("progress-text").textContent = training
-    ? `Training face ${state.lesson.seen + 1} of ${state.lesson.seen + state.items.length + (state.turn ? 1 : 0)}` : `${state.done} of ${state.total}`;
-  for (const button of all("faces-only")) button.hidden = training;
-}
-
-function showGiven(id) {
-  const list = part("given");
-  if (!list) return;
-  const given = state.given[id] || [];
-  list.replaceChildren(...given.map((value, n) => {
-    const item = document.createElement("li");
-    item.textContent = `Answer ${n + 1}: ${WORDS[value]}`;
-    return item;
-  }));
-}
-
-function showRecent() {
-  const list = part("recent");
-  list.replaceChildren(...state.recent.map((one, n) => {
-    const item = document.createElement("li");
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "button";
-    button.textContent = `${WORDS[one.value]}: change`;
-    button.setAttribute("aria-label", `Decision ${n + 1} back: ${WORDS[one.value]}. Take it back and decide again`);
-    button.addEventListener("click", (event) => undo(event, n));
-    item.append(button);
-    // The very picture that was judged: it is still in memory, so this works offline too.
-    pictures.get(one.item).then((image) => {
-      if (state.turn === one.item) return;
-      image.className = "thumb";
-      image.alt = "";
-      item.prepend(image);
-    }, () => {});
-    return item;
-  }));
-  part("recent-empty").hidden = state.recent.length > 0;
-}
-
-function breakHint() {
-  state.sinceBreak.answers += 1;
-  const passed = performance.now() - state.sinceBreak.from;
-  if (state.sinceBreak.answers < BREAK_AFTER.answers && passed < BREAK_AFTER.ms) return;
-  part("break").hidden = false;
-  part("break-text").textContent = `${state.sinceBreak.answers} faces in ${Math.max(1, Math.round(passed / 60000))} minutes. ` +
-    "A short break keeps your eye fresh; nothing is lost meanwhile.";
-  state.sinceBreak = { answers: 0, from: performance.now() };
-}
-
 // ---- hands -------------------------------------------------------------------------------------------------------
 
 const ACTIONS = {
@@ -368,40 +299,17 @@ part("again").addEventListener("click", async () => {
   state.lesson = { right: 0, seen: 0, waiting: null };
   if (await refill({ again: true })) next();
 });
-part("break-over").addEventListener("click", () => {
-  part("break").hidden = true;
-  state.sinceBreak = { answers: 0, from: performance.now() };
-});
-
-function showKeys() {
-  part("keys-on").checked = keys.enabled;
-  for (const input of document.querySelectorAll("[data-key-of]")) input.value = keys.keys[input.dataset.keyOf][0];
-  for (const mark of document.querySelectorAll("kbd[data-key]")) {
-    mark.hidden = !keys.enabled;
-    const key = keys.keys[mark.dataset.key][0];
-    mark.textContent = key.length === 1 ? key.toUpperCase() : key;
-  }
-}
-part("keys-on").addEventListener("change", (event) => { keys.enabled = event.target.checked; keys.save(); showKeys(); });
-part("keys-reset").addEventListener("click", () => { keys.reset(); showKeys(); });
-for (const input of document.querySelectorAll("[data-key-of]")) {
-  input.addEventListener("keydown", (event) => {
-    if (event.key === "Tab" || event.key === "Shift") return;
-    event.preventDefault();
-    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    part("keys-note").textContent = keys.change(input.dataset.keyOf, key) ? "" : `“${key}” already does something else.`;
-    showKeys();
-  });
-}
+part("break-over").addEventListener("click", () => breakHint.over());
 
 async function begin() {
-  showKeys();
-  showSaved();
+  offerKeys(keys);
+  showKeys(keys);
+  showSaved(queue);
   queue.retry();
   while (!(await refill())) {
     await new Promise((resolve) => { setTimeout(resolve, 2000); });
   }
-  showRecent();
+  recall();
   next();
   setInterval(() => {
     if (state.phase === "faces" && state.turn && !state.filling) refill().then((good) => { if (good) keepAhead(); });
