@@ -11,6 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from painlens.web.words import spoken
+
 STATIC = Path(__file__).with_name("static")
 TITLES = {400: "Not understood", 401: "Not signed in", 403: "Not allowed", 404: "Not found", 409: "Not possible now"}
 
@@ -33,6 +35,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["static"] = static_address
+    environment.filters["spoken"] = spoken
     environment.globals["version"] = metadata.version("painlens")
     return environment
 

@@ -29,6 +29,8 @@ def plain(value: float) -> str:
         return "0"
     digits = max(0, 2 - math.floor(math.log10(abs(value))))
     text = f"{abs(value):.{min(digits, 6)}f}"
+    if float(text) == 0:
+        return "0"
     return (MINUS if value < 0 else "") + text
 
 
@@ -38,7 +40,17 @@ def signed(value: float) -> str:
     >>> signed(0.5), signed(-1.25)
     ('+0.500', '−1.25')
     """
-    return f"+{plain(value)}" if value > 0 else plain(value)
+    text = plain(value)
+    return f"+{text}" if value > 0 and text != "0" else text
+
+
+def spoken(name: str) -> str:
+    """A name of the study as people say it.
+
+    >>> spoken("eyes-closed")
+    'eyes closed'
+    """
+    return name.replace("-", " ").replace("_", " ")
 
 
 def interval(low: float, high: float) -> str:
