@@ -231,9 +231,11 @@ def test_from_ticked_faces_to_a_frozen_hypothesis(page: Any, server: Served) -> 
     page.fill("#statement", "The clinical model looks at the eyes.")
     page.click("button:text-is('Keep')")
     page.wait_for_url("**/notebook#h-*")
-    page.click("text=Freeze 1 hypothesis")
-    page.wait_for_selector(".frozen")
-    assert "region=eyes&sort=difference" in page.get_attribute("text=open in Inspect", "href")
+    own = page.locator(".hypothesis", has_text="The clinical model looks at the eyes.")
+    assert own.locator(".frozen").count() == 0
+    page.click("text=/^Freeze \\d+ hypothes[ie]s$/")  # all that are open, those of other tests too
+    own.locator(".frozen").wait_for()
+    assert "region=eyes&sort=difference" in (own.locator("text=open in Inspect").get_attribute("href") or "")
 
 
 PAGES = ("/inspect", "/inspect?region=eyes&database=clinical", "FACE", "/inspect/mean", "/notebook", "/notebook/new",
