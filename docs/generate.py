@@ -11,7 +11,7 @@ import typer
 from pydantic import BaseModel
 
 from painlens import study, tables
-from painlens.certificate import tabulating
+from painlens.certificate import summing, tabulating
 from painlens.certificate.cells import read_certificate
 from painlens.cli import app
 
@@ -86,6 +86,22 @@ def certificate_page() -> str:
     return before + BEGIN + _certificate_tables() + END + rest.partition(END)[2]
 
 
+MEASURED = Path(__file__).parent / "measurements.md"
+
+
+def measurements_page() -> str:
+    """The page of measurements, with what the certificate's record says between its marks counted anew."""
+    text, record = MEASURED.read_text(encoding="utf-8"), read_certificate()
+    for level, count in (("features", summing.features_summed), ("images", summing.images_summed)):
+        begin = f"<!-- begin of what `make docs` counts at the level of {level} -->\n"
+        before, found, rest = text.partition(begin)
+        if not found:
+            raise ValueError(f"{MEASURED} has no mark {begin!r}")
+        counted = count(record) if record is not None else "\nThere is no record yet.\n\n"
+        text = before + begin + counted + END + rest.partition(END)[2]
+    return text
+
+
 def _certificate_tables() -> str:
     """Designs and rates of both levels, and the levels side by side."""
     record = read_certificate()
@@ -112,8 +128,9 @@ def main() -> None:
     for name, page in PAGES.items():
         (REFERENCE / name).write_text(page(), encoding="utf-8")
         print(REFERENCE / name)
-    EXPLAINED.write_text(certificate_page(), encoding="utf-8")
-    print(EXPLAINED)
+    for path, page in ((EXPLAINED, certificate_page), (MEASURED, measurements_page)):
+        path.write_text(page(), encoding="utf-8")
+        print(path)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ from painlens.certificate.collecting import (
     image_rows,
 )
 from painlens.certificate.designs import CONCEPTS, SIZES, MadeDesign, grid
-from painlens.certificate.images import DONE, Course, Draw, draws_of, make_draws
+from painlens.certificate.finished_draws import DONE
+from painlens.certificate.image_cells import Draw, draws_of
+from painlens.certificate.images import Course, make_draws
 from painlens.concept_test.variance import limits
 
 STAMP = Stamp("2026-01-31", "0.1.0", "painlens certify")

@@ -11,18 +11,10 @@ from pathlib import Path
 import pytest
 
 from certificate_engine import Engine
-from painlens.certificate import images
-from painlens.certificate.images import (
-    CELLS,
-    DONE,
-    Course,
-    Draw,
-    design_of,
-    draws_of,
-    is_finished,
-    make_draws,
-    study_of,
-)
+from painlens.certificate import image_cells, images
+from painlens.certificate.finished_draws import DONE, is_finished
+from painlens.certificate.image_cells import CELLS, Draw, design_of, draws_of, study_of
+from painlens.certificate.images import Course, make_draws
 from painlens.study import StudyError
 from painlens.synthetic import CONCEPTS
 from painlens.tables import DataError
@@ -161,7 +153,7 @@ def test_time_limit_begins_no_study_and_says_what_is_left(tmp_path: Path) -> Non
 
 def test_draws_of_other_settings_are_not_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_draws(draws_of(["null"], 1), course(tmp_path, Engine()))
-    changed = images.ImageCell("null", "null", "", CELLS["null"].expected, changes={"training": {"epochs": 2}})
+    changed = image_cells.ImageCell("null", "null", "", CELLS["null"].expected, changes={"training": {"epochs": 2}})
     monkeypatch.setitem(CELLS, "null", changed)
     with pytest.raises(DataError, match=r"made from other settings.*--folder"):
         make_draws(draws_of(["null"], 1), course(tmp_path, Engine()))
@@ -169,7 +161,7 @@ def test_draws_of_other_settings_are_not_mixed(tmp_path: Path, monkeypatch: pyte
 
 def test_other_words_for_a_cell_are_no_other_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_draws(draws_of(["null"], 1), course(tmp_path, Engine()))
-    monkeypatch.setitem(CELLS, "null", images.ImageCell("null", "null", "in other words", CELLS["null"].expected))
+    monkeypatch.setitem(CELLS, "null", image_cells.ImageCell("null", "null", "in other words", CELLS["null"].expected))
     assert is_finished(Draw("null", 0), tmp_path)
 
 

@@ -18,9 +18,11 @@ from painlens.certificate.images import Course
 from painlens.certificate.matching import Size, distance, failures, line_of, match, same_kind
 from painlens.certificate.tabulating import levels_compared, rates_by_design, shown, to_markdown, verdicts_right
 from painlens.cli import app
-from painlens.report.blocks import TableBlock, Text
+from painlens.report import ReportInputs
+from painlens.report.blocks import TableBlock, Text, Verdict
 from painlens.report.sections.certificate import certificate as section
 from painlens.report.sections.certificate import doubts
+from painlens.report.sections.verdict import said as repeated_by_terminal
 from painlens.report.sections.verdict import verdict
 from report_fixture import PEOPLE, made_inputs
 
@@ -279,7 +281,18 @@ def test_page_about_the_certificate_follows_the_record() -> None:
     assert generator.EXPLAINED.read_text(encoding="utf-8") == generator.certificate_page(), "run `make docs`"
 
 
-def test_databases_of_unequal_size_are_warned_of_short_training() -> None:
+def longer_training(inputs: ReportInputs, times: int) -> ReportInputs:
+    """The same inputs, the networks of the experimental database trained on so many times the faces."""
+    trainings = tuple(
+        replace(one, faces={name: times * count for name, count in one.faces.items()})
+        if one.model == "experimental"
+        else one
+        for one in inputs.trainings
+    )
+    return replace(inputs, trainings=trainings)
+
+
+def test_unequal_steps_are_told_with_the_studys_own_ratio() -> None:
     size = page_size() | {"train_a": 4}
     brief = made_design(**size, settings={"training": "8 epochs"})
     equal = made_design(**size, settings={"training": "equal steps"})
@@ -287,8 +300,28 @@ def test_databases_of_unequal_size_are_warned_of_short_training() -> None:
     inputs = made_inputs()
     own = (inputs.split["database"].eq("clinical") & inputs.split["part"].eq("train")).astype(int)
     few = inputs.split[(own == 0) | (own.cumsum() <= 4)]
-    said = texts(section(replace(inputs, certificate=record, split=few)))
-    assert "train on 4 and 12 people for the same number of epochs" in said
+    unequal = replace(longer_training(inputs, 3), certificate=record, split=few)
+    said = texts(section(unequal))
+    assert "The networks of experimental took 2.9 times the optimisation steps of those of clinical" in said
     assert "after 8 epochs 490 of 1000 times" in said
-    assert doubts(replace(inputs, certificate=record, split=few)) == ()  # nobody knows whether this training was short
-    assert "same number of epochs" not in texts(section(replace(inputs, certificate=record)))
+    assert doubts(unequal) == ()  # nobody knows whether this training was short
+    assert "times the optimisation steps" not in texts(section(replace(inputs, certificate=record, split=few)))
+
+
+def test_a_doubt_says_that_equal_steps_were_counted_where_the_study_took_others() -> None:
+    inputs = replace(made_inputs(), certificate=record_of(false=100, **page_size()))
+    assert "equal steps" not in doubts(inputs)[0]
+    (doubt,) = doubts(longer_training(inputs, 3))
+    assert "networks of experimental took 2.9 times the optimisation steps of those of clinical" in doubt
+
+
+def test_the_terminal_says_what_the_page_says() -> None:
+    inputs = made_inputs()
+    withheld = replace(inputs, certificate=record_of(false=100, **page_size()))
+    for told, word in ((inputs, "undecided"), (withheld, "no verdict")):
+        page = [block for block in verdict(told).blocks if isinstance(block, Verdict)]
+        repeated = repeated_by_terminal(told)
+        assert [one["word"] for one in repeated] == [block.word for block in page]
+        assert all(block.headline in one["sentence"] for one, block in zip(repeated, page, strict=True))
+        assert any(one["word"] == word for one in repeated)
+    assert repeated_by_terminal(withheld)[0]["sentence"].startswith("Eyes closed: No verdict. At this size of study")

@@ -8,7 +8,8 @@ import pytest
 from painlens import backbones
 from painlens.certificate import images
 from painlens.certificate.collecting import Stamp, collect_images
-from painlens.certificate.images import CELLS, Course, Draw, draws_of, make_draws, study_of
+from painlens.certificate.image_cells import CELLS, Draw, draws_of, study_of
+from painlens.certificate.images import Course, make_draws
 
 SMALL = {"sequences": 3, "size": 96, "twins": 4, "participants": 14}
 CHANGES = {

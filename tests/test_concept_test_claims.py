@@ -236,7 +236,7 @@ def test_the_sentence_tells_direction_interval_and_seeds() -> None:
     statement = describe(_verdicts(_measured()), target="pain")[0]
     assert statement.verdict == "a"
     assert "The a models' pain score goes along with 'eyes closed' more than the b models'" in statement.headline
-    assert "95 % interval" in statement.headline
+    assert "95\N{NO-BREAK SPACE}% interval" in statement.headline
     assert "about the databases; 3 of 3 seeds agree" in statement.headline
     assert any("association" in note for note in statement.notes)
     assert any("One database has 6 test participants" in note for note in statement.notes)

@@ -185,21 +185,22 @@ def _saw(run: RunFolder, job: Job, participant: str) -> bool:
     """Whether a network was trained or its training watched with faces of the person."""
     if not participant:
         return True
-    part = _part_of(run, job.database, participant)
-    if part != "train" or job.replicate.startswith("seed="):
+    replicate, _, fold = job.replicate.partition("-fold=")
+    part = _part_of(run, job.database, participant, f"fold={fold}" if fold else "part")
+    if part != "train" or replicate.startswith("seed="):
         return part in ("train", "validation")
-    half, side = job.replicate[:-1], job.replicate[-1]
+    half, side = replicate[:-1], replicate[-1]
     split = tables.load_table(run.folder("split", job.database) / "split.parquet", tables.SPLIT)
     own = split.loc[split["participant"] == participant]
     return half not in own or str(own[half].iloc[0]) == side
 
 
-def _part_of(run: RunFolder, name: str, participant: str) -> str:
+def _part_of(run: RunFolder, name: str, participant: str, column: str = "part") -> str:
     file = run.folder("split", name) / "split.parquet"
     if not file.exists():
         return ""
     split = tables.load_table(file, tables.SPLIT)
-    own = split.loc[split["participant"] == participant, "part"]
+    own = split.loc[split["participant"] == participant, column]
     return str(own.iloc[0]) if len(own) else ""
 
 

@@ -48,7 +48,13 @@ def layer_features(
 
 
 def layer_parts(
-    network: FaceNetwork, faces: np.ndarray | h5py.Dataset, layer: str, *, batch: int = 32, most: int = MOST_BYTES
+    network: FaceNetwork,
+    faces: np.ndarray | h5py.Dataset,
+    layer: str,
+    *,
+    batch: int = 32,
+    most: int = MOST_BYTES,
+    among: int | None = None,
 ) -> Iterator[Float[np.ndarray, "face part"]]:
     """The same in groups of channels, one at a time in memory: early layers hold millions of values per face.
 
@@ -56,11 +62,13 @@ def layer_parts(
     ----------
     most
         Bytes of a group; a layer of three times as many runs the network three times.
+    among
+        Number of faces that decides the groups where these are some of them (those of one fold's network).
     """
     place = layer_place(network, layer)
     shape = layer_shape(network, place)
     width = int(np.prod(shape[1:]))
-    step = max(1, min(shape[0], most // (4 * width * max(len(faces), 1))))
+    step = max(1, min(shape[0], most // (4 * width * max(among or len(faces), 1))))
     for start in range(0, shape[0], step):
         channels = slice(start, min(start + step, shape[0]))
 

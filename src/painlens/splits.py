@@ -70,7 +70,88 @@ def split_participants(faces: pd.DataFrame, split: Split, *, database: str) -> p
     return table
 
 
-def complementary_halves(faces: pd.DataFrame, *, splits: int, seed: int) -> pd.DataFrame:
+def rotate_participants(faces: pd.DataFrame, split: Split, *, folds: int, database: str) -> pd.DataFrame:
+    """Everybody tests once (cross-fitting): table SPLIT with a column fold=1 ... fold=K.
+
+    The column fold=k says what a participant is to the networks of fold k: test, validation or train. Participants who
+    show the same classes are dealt to the folds in turn, in a random order; the people who validate for a fold are the
+    next ones in that order. Sizes of the folds differ by at most one.
+
+    Parameters
+    ----------
+    faces, database
+        As in `split_participants`.
+    split
+        Its numbers of validation participants and its seed; the number of test participants has no say.
+    folds
+        K.
+
+    Raises
+    ------
+    DataError
+        There are fewer participants with a face than folds, or the networks of a fold would lack training participants
+        or a class.
+    """
+    found = _found(faces)
+    counts = found.groupby("participant").size()
+    people, validation = sorted(map(str, counts.index)), split.validation
+    assert isinstance(validation, int)  # the study refuses lists
+    if folds > len(people):
+        raise DataError(
+            f"database '{database}': {folds} folds of participants are wanted (replication.cross_fitting), but only "
+            f"{len(people)} have a face; leave-one-participant-out takes {len(people)}"
+        )
+    shown = {str(who): frozenset(labels) for who, labels in found.groupby("participant")["label"]}
+    order = np.random.default_rng(split.seed).permutation(people).tolist()
+    order.sort(key=lambda who: sorted(shown[who]))  # stable: the drawn order remains within a kind
+    table = pd.DataFrame({"database": database, "participant": people, "part": "test", "faces": counts[people].array})
+    for fold in range(folds):
+        tested = order[fold::folds]
+        following = [who for step in range(1, folds) for who in order[(fold + step) % folds :: folds]]
+        part = dict.fromkeys(tested, "test") | dict.fromkeys(following[:validation], "validation")
+        own = pd.array([part.get(who, "train") for who in people], dtype="string")
+        table[f"fold={fold + 1}"] = own
+        _check_training(table.assign(part=own), found, f"{database}', fold '{fold + 1}")
+    table = conform(table, SPLIT)
+    assert_rotation(table)
+    assert_covers(table, faces)
+    return table
+
+
+def folds_of(split: pd.DataFrame) -> dict[str, int]:
+    """Participant -> the fold whose networks answer; empty without cross-fitting."""
+    names = [name for name in map(str, split.columns) if name.startswith("fold=")]
+    people = split["participant"].astype(str)
+    return {who: int(n.removeprefix("fold=")) for n in names for who in people[(split[n] == "test").to_numpy()]}
+
+
+def sizes_of(split: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """Part -> its participants and faces per network; with cross-fitting the mean over folds, and all who test."""
+    names = [name for name in map(str, split.columns) if name.startswith("fold=") and split[name].notna().any()]
+    found = {}
+    for part in PARTS:
+        columns = names if names and part != "test" else ["part"]
+        inside = [(split[name] == part).to_numpy(dtype=bool, na_value=False) for name in columns]
+        numbers = (np.ones(len(split)), split["faces"].to_numpy(dtype=float))
+        people, faces = (round(float(np.mean([values[own].sum() for own in inside]))) for values in numbers)
+        found[part] = people, faces
+    return found
+
+
+def assert_rotation(split: pd.DataFrame) -> None:
+    """Raise a `DataError` unless every participant is tested in exactly one fold and has one part in each."""
+    names = [name for name in map(str, split.columns) if name.startswith("fold=")]
+    times = (split[names] == "test").sum(axis=1)
+    wrong = split.loc[(times != 1).to_numpy(), "participant"]
+    if len(wrong):
+        raise DataError(f"participants must be tested in exactly one fold; others: {_some(wrong)}")
+    for name in names:
+        assert_participant_disjoint(split.assign(part=split[name]))
+
+
+def complementary_halves(
+    faces: pd.DataFrame, *, splits: int, seed: int, training: Iterable[Iterable[str]] = ()
+) -> pd.DataFrame:
     """Random splits of participants into two halves: `participant` and a column half=0, half=1 ... of 'a' and 'b'.
 
     Sizes differ by at most one. Participants who show the same classes are dealt to both sides alternately, so that
@@ -84,6 +165,8 @@ def complementary_halves(faces: pd.DataFrame, *, splits: int, seed: int) -> pd.D
         Number of splits.
     seed
         Seed of the draws; the order of the rows does not matter.
+    training
+        With cross-fitting the training participants of each fold, so that each half of these shows every class too.
 
     Raises
     ------
@@ -95,7 +178,8 @@ def complementary_halves(faces: pd.DataFrame, *, splits: int, seed: int) -> pd.D
     if splits and len(shown) < 2:
         raise DataError(f"halves need at least two training participants with faces, got {len(shown)}")
     rng = np.random.default_rng(seed)
-    halves = {f"half={number}": _halve(shown, rng) for number in range(splits)}
+    groups = [frozenset(people) for people in training] or [frozenset(shown)]
+    halves = {f"half={number}": _halve(shown, rng, groups) for number in range(splits)}
     table = pd.DataFrame({"participant": sorted(shown)}).astype("string")
     for name, sides in halves.items():
         table[name] = pd.array([sides[str(who)] for who in table["participant"]], dtype="string")
@@ -114,7 +198,8 @@ def select(faces: pd.DataFrame, split: pd.DataFrame, part: str, replicate: str =
     part
         train, validation or test.
     replicate
-        seed=0 ... (all training participants) or half=0a ... (one half of them).
+        seed=0 ... (all training participants) or half=0a ... (one half of them); with cross-fitting seed=0-fold=1 ...,
+        half=0a-fold=1 ...: the parts are then those of the fold. Of the test part without a fold: everybody.
 
     Raises
     ------
@@ -123,7 +208,11 @@ def select(faces: pd.DataFrame, split: pd.DataFrame, part: str, replicate: str =
     """
     if part not in PARTS:
         raise DataError(f"part must be one of {', '.join(PARTS)}, got '{part}'")
-    chosen = split["part"] == part
+    replicate, _, fold = replicate.partition("-fold=")
+    column = f"fold={fold}" if fold else "part"
+    if column not in split:
+        raise DataError(f"the split table has no fold {fold}; run the step 'split' again")
+    chosen = split[column] == part
     if part == "train" and replicate.startswith("half="):
         name, side = replicate[:-1], replicate[-1]
         if name not in split or side not in "ab":
@@ -200,7 +289,9 @@ def _check_training(table: pd.DataFrame, found: pd.DataFrame, database: str) -> 
         )
 
 
-def _halve(shown: dict[str, frozenset[str]], rng: np.random.Generator) -> dict[str, str]:
+def _halve(
+    shown: dict[str, frozenset[str]], rng: np.random.Generator, groups: Iterable[frozenset[str]]
+) -> dict[str, str]:
     """One split: participants are shuffled, ordered by the classes that they show, and dealt alternately."""
     kinds = sorted(set(shown.values()), key=sorted)
     classes = frozenset().union(*kinds)
@@ -210,8 +301,12 @@ def _halve(shown: dict[str, frozenset[str]], rng: np.random.Generator) -> dict[s
         dealt.sort(key=lambda who: kinds.index(shown[who]))  # stable: the shuffled order remains within a kind
         pair = "ab" if rng.random() < 0.5 else "ba"
         sides = {who: pair[place % 2] for place, who in enumerate(dealt)}
-        seen = {side: frozenset().union(*(shown[who] for who in dealt if sides[who] == side)) for side in "ab"}
-        if seen["a"] == seen["b"] == classes:
+        seen = [
+            frozenset().union(*(shown[who] for who in dealt if sides[who] == side and who in group))
+            for group in groups
+            for side in "ab"
+        ]
+        if all(one == classes for one in seen):
             break
     return sides
 

@@ -5,12 +5,14 @@ networks in one pass; `relevance_file` writes into a file that a killed run take
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from jaxtyping import Int
 from torch import nn
 
 from painlens.attributions.chunks import Chunks, Notice
@@ -19,7 +21,7 @@ from painlens.attributions.lrp import SequentialLRP
 from painlens.attributions.methods import ATTRIBUTIONS, Attribution
 from painlens.attributions.network import FaceNetwork, logits_of
 from painlens.attributions.randomised import randomised
-from painlens.attributions.ready import Faces, RegionMaps, check_faces, explaining, together
+from painlens.attributions.ready import Faces, Ready, RegionMaps, check_faces, explaining, together
 from painlens.attributions.relevance import Explanation, Relevance, concatenate, to_arrays
 from painlens.attributions.store import RelevanceHeader, RelevanceWriter, StoredRelevance, load_relevance
 from painlens.attributions.structure import NoLogits, UnsupportedStructure
@@ -47,6 +49,7 @@ __all__ = [
     "logits_of",
     "randomised",
     "relevance_file",
+    "relevance_file_of_folds",
 ]
 
 
@@ -174,22 +177,62 @@ def relevance_file(
     header
         Which network and class; a started file of another network, class or list of faces is begun anew.
     """
-    rows = slice(0, 1)
-    first = source.read(rows)
+    everything = [(network, np.arange(len(source.table)))]
+    given = {"header": header, "settings": settings, "batch": batch, "progress": progress, "notice": notice}
+    return relevance_file_of_folds(path, everything, source, **given)
+
+
+def relevance_file_of_folds(
+    path: Path,
+    networks: Iterable[tuple[nn.Module, Int[np.ndarray, " row"]]],
+    source: FaceSource,
+    *,
+    header: RelevanceHeader,
+    settings: AttributionSettings,
+    batch: int,
+    progress: Progress = silent,
+    notice: Notice = tell,
+) -> Path:
+    """Write one relevance.h5 of several networks of one structure, each for the rows of its own fold of people.
+
+    Parameters
+    ----------
+    networks
+        Each with its rows of the source; together they cover all rows once.
+    header
+        As in `relevance_file`; `weights` stands for all networks.
+    """
+    first = source.read(slice(0, 1))
     check_faces(first)
-    with explaining(network, settings, first, source.regions and source.regions(rows), notice) as ready:
-        header = replace(header, layers=ready.method.layers)
-        with RelevanceWriter(path, header, source.table, size=first.shape[1:3]) as writer:
-            chunks = Chunks(min(batch, ready.fitting), notice)
+    regions = source.regions and source.regions(slice(0, 1))
+    with ExitStack() as open_file:
+        writer: RelevanceWriter | None = None
+        for network, own in networks:
+            with explaining(network, settings, first, regions, notice) as ready:
+                if writer is None:
+                    layers = replace(header, layers=ready.method.layers)
+                    writer = open_file.enter_context(
+                        RelevanceWriter(path, layers, source.table, size=(first.shape[1], first.shape[2]))
+                    )
+                _write_rows(writer, ready, source, own, Chunks(min(batch, ready.fitting), notice), batch, progress)
+        if writer is None:
+            raise ValueError("relevance_file_of_folds needs at least one network")
+        return writer.finish()
 
-            def explain(rows: slice) -> None:
-                found = ready.explain(source.read(rows), source.regions and source.regions(rows))
-                writer.write(rows, to_arrays(found))
-                progress(rows.stop, len(source.table), "faces")
 
-            for rows in writer.pending(batch):
-                chunks.run(rows, explain)
-            return writer.finish()
+def _write_rows(  # noqa: PLR0913 - who writes what for whom
+    writer: RelevanceWriter, ready: Ready, source: FaceSource, own: np.ndarray, chunks: Chunks, batch: int,
+    progress: Progress,
+) -> None:  # fmt: skip
+    """Relevance of some rows, those that are not written yet."""
+
+    def explain(rows: slice) -> None:
+        found = ready.explain(source.read(rows), source.regions and source.regions(rows))
+        writer.write(rows, to_arrays(found))
+        progress(rows.stop, len(source.table), "faces")
+
+    for rows in writer.pending(batch, among=own):
+        chunks.run(rows, explain)
 
 
 def _first(regions: RegionMaps | None) -> RegionMaps | None:

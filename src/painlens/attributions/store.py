@@ -31,7 +31,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from painlens.attributions.relevance import Relevance, ledger_error
 from painlens.tables import LEDGER, DataError, conform
@@ -99,9 +99,10 @@ class RelevanceWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._file.close()
 
-    def pending(self, batch: int) -> Iterator[slice]:
-        """Runs of faces whose maps are not yet written, at most `batch` long."""
+    def pending(self, batch: int, among: Int[np.ndarray, " row"] | None = None) -> Iterator[slice]:
+        """Runs of faces whose maps are not yet written, at most `batch` long; `among` some rows or all."""
         missing = np.flatnonzero(_dataset(self._file, "painlens/written")[:] == 0)
+        missing = missing if among is None else np.intersect1d(missing, among)
         while len(missing):
             start = int(missing[0])
             run = missing[:batch] == start + np.arange(min(batch, len(missing)))

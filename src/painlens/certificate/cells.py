@@ -57,7 +57,11 @@ class Cell(Section):
     )
     measure: str = Field(min_length=1)
     claim: str = Field(description="networks, people, fine-tunings, databases; paper: its uncorrected paired t test")
-    adjusted: bool = Field(default=False, description="p after Holm over the concepts, as in the verdicts of a report")
+    adjusted: bool = Field(
+        default=False,
+        description="p after Holm over the declared measures and the concepts, as in the verdicts of a report; of a "
+        "measure that is not declared over the concepts",
+    )
     confidence: float = Field(gt=0.5, lt=1)
     studies: int = Field(ge=1)
     refused: Count = Field(default=0, description="studies without an interval of this claim")

@@ -20,7 +20,8 @@ from painlens.certificate.cells import (
 from painlens.certificate.collecting import USUAL, LevelRecord, Stamp, collect_features, collect_images
 from painlens.certificate.designs import MadeDesign, counted_designs, grid
 from painlens.certificate.features import PAPER, run_features
-from painlens.certificate.images import CELLS, Course, Draw, draws_of, make_draws
+from painlens.certificate.image_cells import CELLS, Draw, draws_of
+from painlens.certificate.images import Course, make_draws
 from painlens.certificate.matching import CLAIMS, NAMES, PAPERS_MEASURE
 from painlens.certificate.tabulating import shown
 from painlens.concept_test.claims import DATABASES

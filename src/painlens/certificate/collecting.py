@@ -4,7 +4,7 @@ Both levels hand over the same table, a row per study, concept, measure and clai
 difference, standard_error, df, p``. A row without p is a claim that was refused.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,12 +15,13 @@ from scipy import stats
 
 from painlens import tables
 from painlens.certificate.cells import Cell, Certificate, Design, Level, Origin, replace_level
-from painlens.certificate.designs import CONCEPTS, PLAIN, MadeDesign
+from painlens.certificate.designs import CONCEPTS, PLAIN, MadeDesign, grid
 from painlens.certificate.features import COMPONENTS, CORRECTED, PAPER, load_chunk
-from painlens.certificate.images import CELLS, DONE, Draw, design_of, is_finished
-from painlens.concept_test.claims import DATABASES, NETWORKS
+from painlens.certificate.finished_draws import DONE, finished_draws, is_finished
+from painlens.certificate.image_cells import CELLS, Draw, design_of
+from painlens.concept_test.claims import DATABASES, NETWORKS, adjusted_p
 from painlens.concept_test.expectation import HEADLINE
-from painlens.concept_test.statistics import holm
+from painlens.study import ConceptTest
 from painlens.tables import load_json
 
 Side = Literal["a", "b", "none"]
@@ -108,20 +109,18 @@ def count_cells(
 
 
 def _variants(measure: str, claim: str) -> list[tuple[float, bool]]:
-    """Confidence, and whether corrected over the concepts: what reports and expectations use."""
+    """Confidence, and whether corrected as in the verdicts: what expectations and reports use."""
     if claim != DATABASES:
         return [(USUAL, False)]
     return [(USUAL, False), (USUAL, True), *([(STRICT, False)] if measure == HEADLINE else [])]
 
 
 def _adjusted(rows: pd.DataFrame) -> np.ndarray:
-    """P after Holm over the concepts of a study and measure, for the claim about databases; NaN elsewhere."""
-    own = rows[rows["claim"] == DATABASES]
-    wide = own.pivot(index=["study", "measure"], columns="concept", values="p")
-    wide.loc[:] = np.apply_along_axis(holm, 1, wide.to_numpy(dtype=float)) if len(wide) else 0.0
-    adjusted = pd.DataFrame({"p_holm": wide.stack(future_stack=True)})
-    found = own[["study", "measure", "concept"]].join(adjusted, on=["study", "measure", "concept"])["p_holm"]
-    return found.reindex(rows.index).to_numpy(dtype=float)
+    """P after Holm within each study, as in the verdicts of a report, for the claim about databases; NaN elsewhere."""
+    found = np.full(len(rows), np.nan)
+    own = (rows["claim"] == DATABASES).to_numpy()
+    found[own] = adjusted_p(rows[own], declared=ConceptTest().declared, study="study")
+    return found
 
 
 def _count(own: pd.DataFrame, kind: str, expected: Side, *, confidence: float, adjusted: bool) -> dict[str, object]:
@@ -197,6 +196,7 @@ def collect_images(folder: Path, cells: Sequence[str], stamp: Stamp) -> LevelRec
 def collect_features(folder: Path, designs: Sequence[MadeDesign], stamp: Stamp) -> LevelRecord | None:
     """Cells of all made studies below ``FOLDER/features``, or None if there are none."""
     described, counted, made = {}, [], 0
+    drawn = {design.name for design in grid()}  # others count the same studies with fewer of their networks
     for design in designs:
         files = sorted((folder / "features" / design.name).glob("*.parquet"))
         if not files:
@@ -205,8 +205,8 @@ def collect_features(folder: Path, designs: Sequence[MadeDesign], stamp: Stamp) 
         described[design.name] = describe_made(design)
         kind = "planted" if design.kind == "planted" else "null"
         counted += count_cells(rows, level="features", kind=kind, design=design.name, expected=expected_of(design))
-        made += int(rows["study"].nunique())
-    if not made:
+        made += int(rows["study"].nunique()) if design.name in drawn else 0
+    if not described:
         return None
     notes = ("small networks on made features: the same statistics, no pictures",)
     return LevelRecord("features", stamp.origin(made, notes), described, counted)
@@ -247,11 +247,3 @@ def _peculiar(design: MadeDesign) -> str:
     if design.base_rate is not None and design.base_rate != PLAIN[0]:
         found += f", concepts on {design.base_rate:.0%} of the faces"
     return found
-
-
-def finished_draws(folder: Path, cell: str) -> Iterator[Draw]:
-    """Draws of a cell that are finished, in their order."""
-    numbers = sorted(
-        int(path.parent.name.removeprefix("draw=")) for path in folder.glob(f"images/{cell}/draw=*/{DONE}")
-    )
-    return (Draw(cell, number) for number in numbers)

@@ -32,7 +32,7 @@ PAPERS_MEASURE = "decodability:images"
 MOST_FALSE, LEAST_COVERED = 0.07, 0.93  # a cell beyond these limits fails; nominal are .05 and .95
 NOMINAL = 0.05  # of false differences, and of intervals that miss the truth
 EQUAL_STEPS = "equal steps"  # made studies whose databases are trained alike, whatever their size
-UNEQUAL = 1.5  # ratio of training participants from which on a difference in steps is worth a word
+UNEQUAL = 1.5  # ratio of the optimisation steps of two databases from which on it is worth a word
 LIKE = math.log(1.5)  # sizes within this factor are called alike
 
 
@@ -200,12 +200,12 @@ def failures(lines: Iterable[Line]) -> list[str]:
         if line.false is not None and line.false.value > MOST_FALSE and line.false.low > NOMINAL:
             found.append(
                 f"{NAMES.get(line.measure, line.measure)}, {line.description}: {line.false.count} of {line.false.of} "
-                f"studies called a difference between databases drawn alike, more than {100 * MOST_FALSE:g} %"
+                f"studies called a difference between databases drawn alike, more than {100 * MOST_FALSE:g}\xa0%"
             )
         elif line.covered is not None and line.covered.value < LEAST_COVERED and line.covered.high < 1 - NOMINAL:
             found.append(
                 f"{NAMES.get(line.measure, line.measure)}, {line.description}: {line.covered.count} of "
-                f"{line.covered.of} intervals held the truth, fewer than {100 * LEAST_COVERED:g} %"
+                f"{line.covered.of} intervals held the truth, fewer than {100 * LEAST_COVERED:g}\xa0%"
             )
     return found
 

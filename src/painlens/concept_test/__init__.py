@@ -6,7 +6,7 @@ follow by themselves.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Protocol
 
 import pandas as pd
@@ -62,6 +62,10 @@ MEASURES: dict[str, Measure] = {
     "relevance:max": measure_relevance,
     "cause": measure_cause,
 }
+NO_DIRECTION = (
+    "a direction in the features needs many people's faces in one network; with cross-fitting every fold of "
+    "participants has a network of its own"
+)
 WITHOUT_LABELS = ("cause",)  # measures that need no concept label
 
 
@@ -120,9 +124,10 @@ def concept_tests(  # noqa: PLR0913 - the sections of the study that this step r
     confidence = replication.confidence
     measured, rows = _measure_all(material, confidence, databases)
     directions = Directions(material, settings=settings, target=target, seed=seed)
+    wants_directions = settings.gradients and evidence.gradients is not None
     decoded = tabulate_decodability(
         evidence, material, databases=databases, settings=settings, seed=seed, progress=progress,
-        directions=directions if settings.gradients and evidence.gradients is not None else None,
+        directions=directions if wants_directions and material.fold is None else None,
     )  # fmt: skip
     for concept, reason in decoded.refused.items():
         rows += refused_rows(DECODABILITY_MEASURE, concept, databases, reason=reason, confidence=confidence)
@@ -130,6 +135,9 @@ def concept_tests(  # noqa: PLR0913 - the sections of the study that this step r
     for concept, reason in directions.refused.items() if along else ():
         for kind in KINDS:
             rows += refused_rows(PREFIX + kind, concept, databases, reason=reason, confidence=confidence)
+    if wants_directions and material.fold is not None:
+        for concept, kind in product(material.present, KINDS):
+            rows += refused_rows(PREFIX + kind, concept, databases, reason=NO_DIRECTION, confidence=confidence)
     measured += along
     for one in (*measured, *decoded.measured):
         for a, b in combinations(databases, 2):
@@ -137,7 +145,7 @@ def concept_tests(  # noqa: PLR0913 - the sections of the study that this step r
             rows += claim_rows(one, a, b, confidence=confidence, fine_tunings=fine_tunings)
     notes = {concept: problem_of(material, concept).confounded for concept in regions}
     verdicts = verdict_table(
-        [row | {"note": notes[str(row["concept"])]} for row in rows],
+        [row | {"note": notes[str(row["concept"])], "cross_fitting": material.folds} for row in rows],
         declared=settings.declared, equivalence={str(name): bound for name, bound in settings.equivalence.items()},
     )  # fmt: skip
     reliability, label_noise = empty(RELIABILITY), empty(LABEL_NOISE)

@@ -79,6 +79,33 @@ def usable_cells(
     return tuple(usable)
 
 
+def paired_cells(cells: tuple[Cell, ...], fold: Int[np.ndarray, " face"], *, concept: str) -> tuple[Cell, ...]:
+    """Cells without the faces that have no counterpart in their own fold: nothing can be compared with them.
+
+    Parameters
+    ----------
+    fold
+        Fold of each face of the table whose rows the cells count.
+
+    Raises
+    ------
+    Untestable
+        No fold of any cell has faces with and without the concept.
+    """
+    kept = []
+    for cell in cells:
+        own = fold[cell.rows]
+        paired = np.isin(own, np.intersect1d(own[cell.present], own[~cell.present]))
+        if paired.any():
+            kept.append(Cell(cell.label, cell.database, cell.rows[paired], cell.present[paired]))
+    if not kept:
+        raise Untestable(
+            f"concept '{concept}' cannot be compared: no fold of participants has faces with and without it under one "
+            "label; take fewer folds (replication.cross_fitting) or label more faces of each participant"
+        )
+    return tuple(kept)
+
+
 def restrict(cells: tuple[Cell, ...]) -> tuple[Int[np.ndarray, " face"], tuple[Cell, ...]]:
     """Rows of all faces in the cells, and the same cells counted within these rows.
 

@@ -127,12 +127,8 @@ def verdict_table(
         if pd.notna(row["equivalence_bound"]):
             bound = float(row["equivalence_bound"])
             table.loc[index, "p_equivalence"] = equivalence_p(float(row["difference"]), error, df, bound=bound)
-    own = table["measure"].where(table["family"] != "declared", "").fillna(table["measure"])
     for name in ("p", "p_equivalence"):
-        adjusted = "p_holm" if name == "p" else "p_equivalence_holm"
-        table[adjusted] = np.nan
-        for _, family in table.groupby([own, "claim"]):
-            table.loc[family.index, adjusted] = holm(family[name].to_numpy(dtype=float, na_value=np.nan))
+        table["p_holm" if name == "p" else "p_equivalence_holm"] = adjusted_p(table, name, declared=declared)
     level = 1 - table["confidence"].astype(float) + 1e-12
     table["verdict"] = table["verdict"].astype(object)
     judged = (table["claim"] == DATABASES) & table["p"].notna()
@@ -142,6 +138,38 @@ def verdict_table(
     table.loc[different & (table["difference"] > 0), "verdict"] = "a"
     table.loc[different & (table["difference"] < 0), "verdict"] = "b"
     return conform(table, VERDICTS)
+
+
+def adjusted_p(
+    rows: pd.DataFrame, column: str = "p", *, declared: Sequence[str] | None, study: str | None = None
+) -> Float64[np.ndarray, " row"]:
+    """Holm's correction of a column of p values, family by family, as all verdicts and the certificate have it.
+
+    A family is all declared measures together, over all concepts and pairs, under one claim; each other measure is a
+    family of its own.
+
+    Parameters
+    ----------
+    declared
+        Measures that were declared beforehand; None: every measure is a family of its own.
+    study
+        Column that tells studies apart, where the rows are of several.
+
+    Examples
+    --------
+    >>> measures = ["auroc", "cause", "regression"]
+    >>> rows = pd.DataFrame({"measure": measures, "claim": "databases", "p": [0.01, 0.02, 0.03]})
+    >>> adjusted_p(rows, declared=["auroc", "cause"]).tolist()
+    [0.02, 0.02, 0.03]
+    """
+    own = rows["measure"].astype(str)
+    family = own.where(~own.isin(list(declared or ())), "")
+    adjusted = np.full(len(rows), np.nan)
+    values = rows[column].to_numpy(dtype=float, na_value=np.nan)
+    keys = [family, rows["claim"].astype(str), *([rows[study]] if study is not None else [])]
+    for members in rows.reset_index(drop=True).groupby([key.to_numpy() for key in keys], sort=False).indices.values():
+        adjusted[members] = holm(values[members])
+    return adjusted
 
 
 def _bootstrap(measured: Measured, model_a: str, model_b: str, confidence: float) -> dict[str, object]:

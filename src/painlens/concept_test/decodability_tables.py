@@ -192,7 +192,7 @@ def _measured(
     """Pooled F1 with and without each participant, and on drawn ones."""
     weights = task.people.weightings(draws)
     values = np.array([decodings[network, task.concept, task.folds].pooled_f1_of(weights) for network in networks])
-    text = "linear SVM, halves of participants"
+    text = "linear SVM, halves of participants" + ("" if task.fold is None else " of each fold")
     return Measured.split(MEASURE, task.concept, networks, values, task.people, text, len(task.rows))
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from painlens.concept_test.claims import DATABASES
 from painlens.concept_test.variance import limits
+from painlens.concept_test.wording import percent, plain
 from painlens.study import Expectation
 
 HEADLINE = "auroc"
@@ -64,14 +65,14 @@ def judge(verdicts: pd.DataFrame, expectation: Expectation) -> list[Finding]:
 def _favours(row: pd.Series, favoured: str, confidence: float) -> Finding:
     """Whether the planted direction is found."""
     names = str(row["concept"]), str(row["model_a"]), str(row["model_b"])
-    expected = f"'{names[0]}' must favour {favoured} ({names[1]} minus {names[2]})"
+    expected = f"'{plain(names[0])}' must favour {favoured} ({names[1]} minus {names[2]})"
     if pd.isna(row["standard_error"]):
         return Finding("favours", *names, False, f"{expected}: cannot be judged: {row['reason']}")
     low, high = _limits(row, confidence)
     right_side = low > 0 if names[1] == favoured else high < 0
     all_agree = bool(row["seeds_agreeing"] == row["seeds"])
     came = (
-        f"difference {row['difference']:+.3f}, {confidence:.0%} interval {low:+.3f} to {high:+.3f}, "
+        f"difference {row['difference']:+.3f}, {percent(confidence)} interval {low:+.3f} to {high:+.3f}, "
         f"{row['seeds_agreeing']} of {row['seeds']} seeds agree"
     )
     met = bool(right_side) and all_agree
@@ -81,12 +82,12 @@ def _favours(row: pd.Series, favoured: str, confidence: float) -> Finding:
 def _no_difference(row: pd.Series, confidence: float) -> Finding:
     """Whether a null concept stays undifferent."""
     names = str(row["concept"]), str(row["model_a"]), str(row["model_b"])
-    expected = f"'{names[0]}' must not differ ({names[1]} minus {names[2]})"
+    expected = f"'{plain(names[0])}' must not differ ({names[1]} minus {names[2]})"
     if pd.isna(row["standard_error"]):
         return Finding("no-difference", *names, False, f"{expected}: cannot be judged: {row['reason']}")
     low, high = _limits(row, confidence)
     met = bool(low <= 0 <= high)
-    came = f"difference {row['difference']:+.3f}, {confidence:.0%} interval {low:+.3f} to {high:+.3f}"
+    came = f"difference {row['difference']:+.3f}, {percent(confidence)} interval {low:+.3f} to {high:+.3f}"
     return Finding(
         "no-difference", *names, met, f"{expected}: {'no difference' if met else 'called different'}; {came}"
     )
@@ -100,4 +101,4 @@ def _limits(row: pd.Series, confidence: float) -> tuple[float, float]:
 def _absent(kind: str, concept: str, favoured: str) -> Finding:
     """An expectation about a concept that has no verdict."""
     goal = f"favour {favoured}" if favoured else "not differ"
-    return Finding(kind, concept, favoured, "", False, f"'{concept}' must {goal}: there is no verdict about it")
+    return Finding(kind, concept, favoured, "", False, f"'{plain(concept)}' must {goal}: there is no verdict about it")

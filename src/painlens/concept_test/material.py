@@ -43,6 +43,9 @@ class Evidence:
         ``("random", "seed=0")``) are floors.
     ratings
         Two raters' labels before adjudication (`painlens.concept_test.reliability.load_ratings`), or None.
+    folds
+        Columns database, participant, fold: whose faces one network of each replicate answered, where participants
+        rotate through the test part (cross-fitting); None: one network answered all.
     """
 
     predictions: pd.DataFrame
@@ -55,6 +58,7 @@ class Evidence:
     gradients: Callable[[str, str, np.ndarray], np.ndarray] | None = None
     layer_parts: Callable[[str, str, str], Iterable[np.ndarray]] | None = None
     ratings: pd.DataFrame | None = None
+    folds: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,9 @@ class Material:
         Concept -> float64 (face,): 1 present, 0 absent, NaN not labelled.
     draws
         Bootstrap draws over test participants that go with every measure.
+    fold
+        int64 (face,): with cross-fitting the fold whose networks answered, else None. Scores and features of two faces
+        can be compared only within a fold: other folds have other networks.
     """
 
     faces: pd.DataFrame
@@ -85,6 +92,12 @@ class Material:
     shares: pd.DataFrame | None = None
     action_units: pd.DataFrame | None = None
     draws: int = 0
+    fold: Int[np.ndarray, " face"] | None = None
+
+    @property
+    def folds(self) -> int:
+        """Number of folds; 0 without cross-fitting."""
+        return 0 if self.fold is None else len(np.unique(self.fold))
 
 
 @dataclass(frozen=True)
@@ -188,8 +201,41 @@ def gather(
     networks, score = _scores(evidence.predictions, faces, databases, target)
     return Material(
         faces, networks, score, present, dict(regions), smallest_cell,
-        evidence.twins, evidence.shares, evidence.action_units, draws,
+        evidence.twins, evidence.shares, evidence.action_units, draws, _fold_of(faces, evidence.folds),
     )  # fmt: skip
+
+
+def without_offsets(
+    values: Float64[np.ndarray, "network face"], fold: Int[np.ndarray, " face"] | None
+) -> Float64[np.ndarray, "network face"]:
+    """Values minus each network's mean; with cross-fitting minus the mean of each fold's network.
+
+    Examples
+    --------
+    >>> without_offsets(np.array([[1.0, 3.0, 10.0, 20.0]]), np.array([1, 1, 2, 2])).tolist()
+    [[-1.0, 1.0, -5.0, 5.0]]
+    """
+    groups = np.zeros(values.shape[1], np.int64) if fold is None else fold
+    centred = np.empty_like(values)
+    for group in np.unique(groups):
+        own = groups == group
+        centred[:, own] = values[:, own] - values[:, own].mean(axis=1, keepdims=True)
+    return centred
+
+
+def _fold_of(faces: pd.DataFrame, folds: pd.DataFrame | None) -> Int[np.ndarray, " face"] | None:
+    """Fold of each face's participant."""
+    if folds is None:
+        return None
+    key = ["database", "participant"]
+    told = folds.astype({name: str for name in key}).set_index(key)["fold"]
+    own = told.reindex(pd.MultiIndex.from_frame(faces[key].astype(str)))
+    if own.isna().any():
+        row = faces[own.isna().to_numpy()].iloc[0]
+        raise DataError(
+            f"{row['database']}: participant {row['participant']} has labelled faces but no fold; run `split` again"
+        )
+    return own.to_numpy(dtype=np.int64)
 
 
 def rows_of(material: Material, concept: str) -> tuple[Int[np.ndarray, " row"], Bool[np.ndarray, " row"]]:

@@ -13,7 +13,7 @@ import pandas as pd
 from jaxtyping import Float64, Int
 
 from painlens.concept_test.folds import Untestable
-from painlens.concept_test.material import FACE, Material, people_of
+from painlens.concept_test.material import FACE, Material, people_of, without_offsets
 from painlens.concept_test.measured import Measured
 from painlens.tables import DataError
 
@@ -130,8 +130,8 @@ def _measure(material: Material, concept: str, *, adjusted: bool) -> Measured:
     name = "regression:adjusted" if adjusted else "regression"
     column = design.concepts.index(concept)
     people = people_of(material.faces.iloc[design.rows])
-    score = material.score[:, design.rows]
-    score = score - score.mean(axis=1, keepdims=True)  # the cells' constants absorb it; keeps sums of squares precise
+    fold = None if material.fold is None else material.fold[design.rows]
+    score = without_offsets(material.score[:, design.rows], fold)  # the constants absorb them; keeps squares precise
     weights = people.weightings(material.draws)
     values = coefficients_without(design.matrix, score, people.number, column, weights)
     if not np.isfinite(values[:, 0]).all():
@@ -156,9 +156,12 @@ def _design(material: Material, *, adjusted: bool) -> Design:
     if not len(rows):
         raise Untestable("no face is labelled for every concept of the study" + (" with action units" if held else ""))
     cells = (material.faces["label"].astype(str) + " x " + material.faces["database"].astype(str)).iloc[rows]
-    number, names = pd.factorize(cells, sort=True)
-    dummies = np.eye(len(names))[number]
+    names = sorted(set(cells))
+    strata = cells if material.fold is None else cells + material.fold[rows].astype(str)  # a constant for each network
+    number, constant = pd.factorize(strata, sort=True)
+    dummies = np.eye(len(constant))[number]
     constants = [f"concepts {', '.join(concepts)}", *([f"action units {', '.join(held)}"] if held else [])]
+    names += [] if material.fold is None else ["each fold of participants apart"]
     text = f"{'; '.join(names)}; with {' and '.join(constants)}"
     return Design(rows, np.hstack([values[rows], units[rows], dummies]), concepts, text)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from painlens.concept_test.cells import names_of, restrict, usable_cells
 from painlens.concept_test.folds import Untestable
-from painlens.concept_test.material import FACE, Material, people_of, rows_of
+from painlens.concept_test.material import FACE, Material, people_of, rows_of, without_offsets
 from painlens.concept_test.measured import Measured, weighted_means
 from painlens.tables import SHARES, DataError, conform
 
@@ -44,6 +44,8 @@ def measure_relevance(material: Material, concept: str) -> Measured | None:
     share = wide.loc[list(networks)].to_numpy(dtype=float)
     mapped = np.isfinite(share).all(axis=0)
     faces, share, present = faces.iloc[np.flatnonzero(mapped)].reset_index(drop=True), share[:, mapped], present[mapped]
+    if material.fold is not None:
+        share = without_offsets(share, material.fold[rows[mapped]])
     used, cells = restrict(usable_cells(faces, present, concept=concept, smallest=material.smallest_cell))
     people, share = people_of(faces.iloc[used]), share[:, used]
     weights = people.weightings(material.draws)

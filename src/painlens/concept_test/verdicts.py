@@ -6,10 +6,11 @@ import pandas as pd
 
 from painlens.concept_test.claims import DATABASES, NETWORKS, PEOPLE
 from painlens.concept_test.statistics import smallest_detectable
+from painlens.concept_test.wording import percent, plain
+from painlens.study import FEWEST_TESTED
 
 HEADLINE = "auroc"
 FEW_PARTICIPANTS = 20  # below, intervals were a little too short in simulations (coverage .925 to .945)
-FEWEST_PER_DATABASE = 10  # test participants of a database, below which a jackknife rests on too few
 NAMES = {
     "regression": "regression on concepts and cells",
     "regression:adjusted": "regression that also holds the action units constant",
@@ -69,7 +70,7 @@ def describe(verdicts: pd.DataFrame, *, target: str, decodability: pd.DataFrame 
 
 def _headline(own: pd.DataFrame, row: pd.Series, target: str) -> str:
     """The verdict about the databases, or why there is none."""
-    concept, names = _plain(row["concept"]), {"a": str(row["model_a"]), "b": str(row["model_b"])}
+    concept, names = plain(row["concept"]), {"a": str(row["model_a"]), "b": str(row["model_b"])}
     if pd.isna(row["difference"]):
         reason = _sentence(row["reason"])
         return f"'{concept}' could not be compared between the {names['a']} and the {names['b']} models. {reason}"
@@ -107,7 +108,7 @@ def _without_claim(own: pd.DataFrame, row: pd.Series, target: str) -> str:
         about = f", {_interval(people)} for other test participants of these very networks"
     relation = "more than" if row["difference"] > 0 else "less than" if row["difference"] < 0 else "as much as"
     return (
-        f"These {row['model_a']} networks' {target} score goes along with '{_plain(row['concept'])}' {relation} these "
+        f"These {row['model_a']} networks' {target} score goes along with '{plain(row['concept'])}' {relation} these "
         f"{row['model_b']} networks' ({_values(row, 'a')}{about}; {_seeds(row)}). {_sentence(row['reason'])}"
     )
 
@@ -136,7 +137,7 @@ def _truth(own: pd.DataFrame, target: str) -> list[str]:
     if row is None or pd.isna(row["difference"]):
         return []
     return [
-        f"Planted truth (counterfactual twins: the same face without and with it): '{_plain(row['concept'])}' alone "
+        f"Planted truth (counterfactual twins: the same face without and with it): '{plain(row['concept'])}' alone "
         f"changes the probability of {target} by {_signed(row['value_a'])} in the {row['model_a']} models and by "
         f"{_signed(row['value_b'])} in the {row['model_b']} models."
     ]
@@ -196,14 +197,21 @@ def _cautions(own: pd.DataFrame, headline: pd.Series) -> list[str]:
         notes.append(
             f"Differences below about {_number(_smallest(headline))} are mostly missed by a study of this size."
         )
+    folds = headline.get("cross_fitting")
+    if pd.notna(folds) and folds:
+        notes.append(
+            f"Cross-fitting: every participant was tested once, in one of {int(folds)} folds, by networks that had not "
+            "seen them; faces are compared within a fold."
+        )
     confounded = _text(headline.get("note"))
     if confounded:
         notes.append(_sentence(confounded))
     fewest, people = headline.get("fewest_participants"), headline["participants"]
-    if pd.notna(fewest) and fewest < FEWEST_PER_DATABASE:
+    if pd.notna(fewest) and fewest < FEWEST_TESTED:
         notes.append(
             f"One database has {int(fewest)} test participants in this comparison: with fewer than "
-            f"{FEWEST_PER_DATABASE} an interval over people is uncertain; put more participants into its test part."
+            f"{FEWEST_TESTED} an interval over people is uncertain; put more participants into its test part, or let "
+            "all rotate through it (replication.cross_fitting)."
         )
     elif pd.notna(people) and people < FEW_PARTICIPANTS:
         notes.append(f"Only {int(people)} test participants: intervals may be a little too short; test more people.")
@@ -219,7 +227,7 @@ def _floors(decodability: pd.DataFrame | None, concept: str, model_a: str, model
     both = [above[table["model"] == model] for model in (model_a, model_b)]
     if any(own.empty or own.any() for own in both) or table["random_concept_f1_95"].isna().any():
         return []
-    return [f"'{_plain(concept)}' is embedded by neither model: no network decodes it better than random concepts."]
+    return [f"'{plain(concept)}' is embedded by neither model: no network decodes it better than random concepts."]
 
 
 def _row(own: pd.DataFrame, measure: str, claim: str) -> pd.Series | None:
@@ -235,7 +243,7 @@ def _smallest(row: pd.Series) -> float:
 
 def _interval(row: pd.Series) -> str:
     """Such as ``95 % interval +.12 to +.40``."""
-    return f"{100 * row['confidence']:g} % interval {_signed(row['low'])} to {_signed(row['high'])}"
+    return f"{percent(row['confidence'])} interval {_signed(row['low'])} to {_signed(row['high'])}"
 
 
 def _seeds(row: pd.Series) -> str:
@@ -257,11 +265,6 @@ def _signed(value: float) -> str:
 def _p(value: float) -> str:
     """A p value in three decimals."""
     return "< .001" if value < 0.001 else f"= {value:.3f}".replace("0.", ".", 1)
-
-
-def _plain(name: object) -> str:
-    """A concept's name without hyphens."""
-    return str(name).replace("-", " ")
 
 
 def _sentence(text: object) -> str:

@@ -25,7 +25,7 @@ from painlens.faces import DETECTORS
 from painlens.faces.detectors import has_mesh
 from painlens.forgotten import load_forgotten, without_forgotten
 from painlens.progress import Progress
-from painlens.study import Database, Study
+from painlens.study import FEWEST_TESTED, Database, Study
 from painlens.tables import DataError
 from painlens.workflow.run_folder import RunFolder
 from painlens.workflow.stages import EMOTION, databases_of
@@ -67,6 +67,11 @@ class _Material:
     faces: pd.DataFrame | None
     split: pd.DataFrame | None
     problem: str = ""
+
+    @property
+    def rotates(self) -> bool:
+        """Whether everybody tests in one fold and trains in the others."""
+        return self.split is not None and bool(splits.folds_of(self.split))
 
     @property
     def kept(self) -> pd.DataFrame:
@@ -147,7 +152,11 @@ def _material(study: Study, run: RunFolder | None, name: str, root: Path, progre
         seen = faces if faces is not None else frames[frames["kept"].astype(bool)].assign(found=True)
         try:
             settings = resolve_split(database.split, database, name=name, frames=frames, faces=seen)
-            split = splits.split_participants(seen, settings, database=name)
+            folds = study.replication.cross_fitting if name != EMOTION else 0
+            if folds:
+                split = splits.rotate_participants(seen, settings, folds=folds, database=name)
+            else:
+                split = splits.split_participants(seen, settings, database=name)
         except DataError as error:
             problem = str(error)
     return _Material(database, root, frames, faces, split, problem)
@@ -236,6 +245,13 @@ def _about_parts(name: str, own: _Material, audit: DatabaseAudit) -> list[Findin
         if (several > 1).any():
             people = tuple(several.index[several > 1][:5])
             found.append(Finding("leak", "split", name, f"{len(people)} participants are in several parts", people))
+        tested = int((own.split["part"] == "test").sum())
+        if name != EMOTION and tested < FEWEST_TESTED:
+            text = (
+                f"{tested} participants test: with fewer than {FEWEST_TESTED} an interval over people is uncertain; "
+                "test more, or let all rotate through the test part (replication.cross_fitting)"
+            )
+            found.append(Finding("warning", "split", name, text))
     classes = set(audit.labels)
     for part, counts in audit.parts.items():
         if part == "validation" and not counts:
@@ -322,7 +338,7 @@ def _overlap(material: dict[str, _Material]) -> list[Finding]:
             if not shared:
                 continue
             plain = [who for who in shared if len(who) >= _SHORT_ID and not who.isdigit()]
-            crossing = _crossing(a, b, plain)
+            crossing = plain if material[one].rotates and material[other].rotates else _crossing(a, b, plain)
             if crossing and EMOTION not in (one, other):
                 text = f"{len(crossing)} people are tested in one of {one} and {other} and learnt from in the other"
                 found.append(Finding("leak", "people", "", text, tuple(crossing[:5])))

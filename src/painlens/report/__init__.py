@@ -12,8 +12,9 @@ from painlens.report.inputs import Example, FinishedStep, ReportInputs, TrainedN
 from painlens.report.page import render_page
 from painlens.report.pictures import figure_1, png_bytes
 from painlens.report.sections import build_sections
+from painlens.report.sections.verdict import said
 from painlens.report.tables import frame_to_csv, to_csv, to_latex
-from painlens.tables import atomic_path, save_text
+from painlens.tables import atomic_path, save_json, save_text
 
 __all__ = [
     "Example",
@@ -25,6 +26,7 @@ __all__ = [
     "write_report",
 ]
 
+VERDICTS = "verdicts.json"
 # Tables of numbers about groups; tables with a row per face or frame stay in the run's own folders.
 EXPORTED = (
     "metrics", "prevalence", "errors", "regions", "association", "decodability", "replication", "causes", "verdicts",
@@ -36,7 +38,8 @@ def write_report(inputs: ReportInputs, folder: Path) -> Path:
     """Write the page and its companions into a folder; returns the path of `report.html`.
 
     ``report.html``; ``tables/<name>.csv`` and ``.tex`` of every table on the page, ``tables/<schema>.csv`` unrounded;
-    ``figures/<name>.svg`` of every figure, ``figures/figure-1.png`` of the faces that may be published.
+    ``figures/<name>.svg`` of every figure, ``figures/figure-1.png`` of the faces that may be published;
+    ``verdicts.json``: the sentences of the verdicts, for the terminal.
 
     Raises
     ------
@@ -55,6 +58,7 @@ def write_report(inputs: ReportInputs, folder: Path) -> Path:
         written[folder / "tables" / f"{name}.csv"] = frame_to_csv(getattr(inputs, name))
     for path, text in written.items():
         save_text(text, path)
+    save_json({"verdicts": said(inputs)}, folder / VERDICTS)
     picture = folder / "figures" / "figure-1.png"
     if _write_figure_1(inputs, picture):
         written[picture] = ""

@@ -2,6 +2,13 @@
 
 import math
 
+from painlens.concept_test.wording import percent, plain
+
+__all__ = [
+    "MINUS", "MISSING", "count", "duration", "interval", "is_missing", "number", "percent", "plain", "probability",
+    "signed", "significant",
+]  # fmt: skip
+
 MISSING = "–"
 MINUS = "−"
 
@@ -103,12 +110,3 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def plain(name: object) -> str:
-    """A name of the study file for reading: hyphens become blanks.
-
-    >>> plain("eyes-closed")
-    'eyes closed'
-    """
-    return str(name).replace("-", " ").replace("_", " ")

@@ -5,6 +5,7 @@ of sources: *paper* = Prajod, Huber, Andre 2022 (MMM); *ours* = a choice that th
 """
 
 from painlens.study.databases import (
+    FEWEST_TESTED,
     USUAL_LAYOUT,
     ConceptRate,
     Consent,
@@ -52,6 +53,7 @@ __all__ = [
     "Database",
     "Differences",
     "Expectation",
+    "FEWEST_TESTED",
     "Faces",
     "FrameSelection",
     "Layout",

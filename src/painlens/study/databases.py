@@ -74,6 +74,9 @@ class Consent(Section):
     publish: Literal["all", "none"] | tuple[str, ...] = Field(default="none", description="ids, all, or none: unknown")
 
 
+FEWEST_TESTED = 10  # test participants of a database, below which intervals over people are uncertain (ours)
+
+
 class Split(Section):
     """Participants of the parts: a list of ids, or how many are drawn."""
 

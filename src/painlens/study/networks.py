@@ -134,4 +134,17 @@ class Replication(Section):
     half_splits: int = Field(
         default=4, ge=0, description="random splits into complementary halves; 4 = eight networks (ours)"
     )
+    cross_fitting: int = Field(
+        default=0,
+        ge=0,
+        description="0: a fixed test part; K >= 2: participants rotate through the test part in K folds, each with "
+        "networks of its own (K times the trainings); as many folds as the smallest database has participants: "
+        "leave one participant out (ours: 0)",
+    )
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
+
+    @model_validator(mode="after")
+    def _two_folds_or_none(self) -> "Replication":
+        if self.cross_fitting == 1:
+            raise ValueError("cross_fitting needs 2 folds or more, got 1: nobody would train; 0 turns it off")
+        return self

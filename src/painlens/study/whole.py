@@ -58,9 +58,45 @@ class Study(Section):
                     raise ValueError(f"{where} names '{name}'; valid names are {', '.join(valid) or 'none'}")
         return self
 
+    @model_validator(mode="after")
+    def _parts_rotate(self) -> "Study":
+        """What cannot go together with participants who rotate through the test part."""
+        if not self.replication.cross_fitting:
+            return self
+        for name, database in self.databases.items():
+            split = database.split
+            fixed = [part for part in ("test", "validation") if not isinstance(getattr(split, part), int)]
+            fixed += ["published"] if split.published is not None else []
+            if fixed:
+                raise ValueError(
+                    f"replication.cross_fitting tests everybody in turn, but databases.{name}.split.{fixed[0]} names "
+                    "participants; leave it out (validation may be a number), or set cross_fitting to 0"
+                )
+        test = self.concept_test
+        for field, value in (("centring", test.centring), ("scaling", test.scaling)):
+            if value != "none":
+                raise ValueError(
+                    f"concept_test.{field}: '{value}' is not offered with replication.cross_fitting: every fold of "
+                    "participants has networks, and so features, of its own; set it to 'none'"
+                )
+        return self
+
     @property
     def replicates(self) -> tuple[str, ...]:
-        """Names of the networks of each database: `seed=0` ..., then `half=0a`, `half=0b` ..."""
+        """Replicates of each database: `seed=0` ..., then `half=0a`, `half=0b` ...
+
+        One network each; with cross-fitting the networks of all folds together, each answering the people of its fold.
+        """
         seeds = [f"seed={s}" for s in range(self.replication.seeds)]
         halves = [f"half={h}{side}" for h in range(self.replication.half_splits) for side in "ab"]
         return (*seeds, *halves)
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Names of the networks of each database that are trained: the replicates, or `seed=0-fold=1` ... of each."""
+        return tuple(network for replicate in self.replicates for network in self.networks_of(replicate))
+
+    def networks_of(self, replicate: str) -> tuple[str, ...]:
+        """The networks that a replicate consists of, in the order of the folds."""
+        folds = self.replication.cross_fitting
+        return tuple(f"{replicate}-fold={fold}" for fold in range(1, folds + 1)) or (replicate,)

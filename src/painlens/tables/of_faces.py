@@ -88,7 +88,8 @@ SPLIT = Schema(
         "participant": Column("text", "the person"),
         "part": Column("text", "train, validation or test"),
         "faces": Column("integer", "faces of the participant"),
-        # one text column per half split follows: half=0, half=1 ... with 'a', 'b' for training participants
+        # one text column per half split follows: half=0, half=1 ... with 'a', 'b' for training participants; with
+        # cross-fitting one per fold: fold=1, fold=2 ... with the part in that fold, while `part` is test for everybody
     },
 )
 

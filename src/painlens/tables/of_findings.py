@@ -224,6 +224,9 @@ VERDICTS = Schema(
         "p_equivalence_holm": Column("real", "after Holm's correction over the family", required=False),
         "fewest_participants": Column("integer", "test participants of the database with the fewest", required=False),
         "note": Column("text", "what limits the comparison, such as a concept of one database only", required=False),
+        "cross_fitting": Column(
+            "integer", "folds in which participants rotate through the test part; 0: a fixed test part", required=False
+        ),
     },
 )
 

@@ -12,7 +12,7 @@ from math import ceil
 
 import pandas as pd
 
-from painlens.study import Backbone, Study, Training
+from painlens.study import FEWEST_TESTED, Backbone, Study, Training
 from painlens.workflow.expected import Expected, expected_faces
 from painlens.workflow.run_folder import RunFolder
 from painlens.workflow.stages import EMOTION, SOURCES, databases_of, jobs_of
@@ -117,7 +117,7 @@ class _Cost:
 def estimate_study(study: Study, *, cores: int | None = None, run: RunFolder | None = None) -> Estimate:
     """Rough cost of all steps on the processor; frames that `run` has listed already are counted, not guessed."""
     processes = cores or os.cpu_count() or 1
-    faces = {name: expected_faces(d, name=name, run=run) for name, d in databases_of(study).items()}
+    faces = _expected(study, run)
     sizes = _Sizes(study, network_size(study.backbone, size=study.faces.size), faces)
     jobs, rows = jobs_of(study), []
     for stage in SOURCES:
@@ -141,6 +141,12 @@ def estimate_study(study: Study, *, cores: int | None = None, run: RunFolder | N
     known = tuple(
         f"{n}: {f.kept:,} of {f.listed:,} frames, {f.test:,} for the test ({f.source})" for n, f in faces.items()
     )
+    known += tuple(
+        f"{name}: {faces[name].tested} test participants; with fewer than {FEWEST_TESTED} an interval over people is "
+        "uncertain: test more, or let all rotate through the test part (replication.cross_fitting)"
+        for name in study.databases
+        if faces[name].tested < FEWEST_TESTED and study.databases[name].split.published is None
+    )
     return Estimate(
         table,
         processes,
@@ -149,6 +155,15 @@ def estimate_study(study: Study, *, cores: int | None = None, run: RunFolder | N
         float(table["disk_gib"].sum()),
         known,
     )
+
+
+def _expected(study: Study, run: RunFolder | None = None) -> dict[str, Expected]:
+    """Sizes of all databases."""
+    rotating = study.replication.cross_fitting > 0
+    return {
+        name: expected_faces(database, name=name, run=run, everybody=rotating and name != EMOTION)
+        for name, database in databases_of(study).items()
+    }
 
 
 def memory_mib(stage: str, study: Study) -> int:
@@ -160,7 +175,8 @@ def memory_mib(stage: str, study: Study) -> int:
     elif stage in {"predict", "attribute"}:
         gib += (4 * 2 * network.weights + 4 * 2 * network.values * 8) / GIB
     elif stage == "concepts":
-        faces = sum(expected_faces(d, name=n).test for n, d in study.databases.items())
+        sizes = _expected(study)
+        faces = sum(sizes[name].test for name in study.databases)
         gib += (4 * 2 * network.weights + 4 * network.features * faces + 2 * 4 * faces**2) / GIB
     return ceil(gib * 1024)
 
@@ -190,8 +206,10 @@ def _pretrain(sizes: _Sizes, _: str) -> _Cost:
 
 
 def _train(sizes: _Sizes, name: str) -> _Cost:
-    """A half of the people takes twice the epochs: the same price as the whole."""
-    return _Cost(_trained(sizes, sizes.study.training, sizes.faces[name].learned), 3 * 4 * sizes.network.weights)
+    """A half of the people takes twice the epochs: the same price as the whole. A fold leaves some people out."""
+    folds, own = sizes.study.replication.cross_fitting, sizes.faces[name]
+    learned = round(own.kept * (folds - 1) / folds) if folds else own.learned
+    return _Cost(_trained(sizes, sizes.study.training, learned), 3 * 4 * sizes.network.weights)
 
 
 def _predict(sizes: _Sizes, _: str) -> _Cost:

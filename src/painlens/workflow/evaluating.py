@@ -10,7 +10,7 @@ from painlens.concept_test import Evidence
 from painlens.workflow.context import Context, Result
 from painlens.workflow.crops import TestFaces, test_faces
 from painlens.workflow.explaining import concept_labels, load_all
-from painlens.workflow.modelling import load_trained, seed_of
+from painlens.workflow.modelling import answering, folds_of_people, load_trained, seed_of
 from painlens.workflow.stages import EMOTION
 
 DRAWS = 2000  # of the bootstrap over test participants
@@ -70,6 +70,7 @@ def concepts(context: Context) -> Result:
             layer_parts=networks.layer_parts,
             networks=networks.names,
             ratings=None if ratings is None else concept_test.load_ratings(ratings),
+            folds=_folds(context, faces.table),
         ),
         databases=tuple(study.databases),
         regions={name: concept.region for name, concept in study.concepts.items()},
@@ -94,13 +95,21 @@ class _TestedNetworks:
         self.names = (*trained, (EMOTION, "seed=0"), ("random", "seed=0"))
         key = ["database", "frame_id"]
         place = pd.Series(np.arange(len(faces.table)), index=pd.MultiIndex.from_frame(faces.table[key].astype(str)))
-        order = concept_test.labelled_faces(labels)[key].astype(str)
+        self._people = concept_test.labelled_faces(labels)
+        order = self._people[key].astype(str)
         self._crops = faces.crops[place.loc[pd.MultiIndex.from_frame(order)].to_numpy()]
         self._loaded: tuple[tuple[str, str], backbones.FaceNetwork] | None = None
 
     def features(self, model: str, replicate: str) -> np.ndarray:
-        """Outputs of the study's layer, in the order of `labelled_faces`."""
-        return predictions.layer_features(self._network(model, replicate), self._crops, self._settings.layer)
+        """Outputs of the study's layer, in the order of `labelled_faces`; with cross-fitting of each fold's network."""
+        found: np.ndarray | None = None
+        for network, rows in self._answering(model, replicate):
+            own = predictions.layer_features(network, self._crops[rows], self._settings.layer)
+            if found is None:
+                found = np.empty((len(self._crops), *own.shape[1:]), own.dtype)
+            found[rows] = own
+        assert found is not None  # every replicate has a network
+        return found
 
     def gradients(self, model: str, replicate: str, features: np.ndarray) -> np.ndarray:
         """Gradient of the score with respect to these features."""
@@ -110,7 +119,22 @@ class _TestedNetworks:
 
     def layer_parts(self, model: str, replicate: str, layer: str) -> Iterator[np.ndarray]:
         """Outputs of another layer, in groups of columns."""
-        return predictions.layer_parts(self._network(model, replicate), self._crops, layer)
+        networks = [
+            (predictions.layer_parts(network, self._crops[rows], layer, among=len(self._crops)), rows)
+            for network, rows in self._answering(model, replicate)
+        ]
+        for parts in zip(*(one for one, _ in networks), strict=True):
+            whole = np.empty((len(self._crops), *parts[0].shape[1:]), parts[0].dtype)
+            for part, (_, rows) in zip(parts, networks, strict=True):
+                whole[rows] = part
+            yield whole
+
+    def _answering(self, model: str, replicate: str) -> Iterator[tuple[backbones.FaceNetwork, np.ndarray]]:
+        """Networks and the labelled faces that they answer."""
+        if model in self._context.study.databases and self._context.study.replication.cross_fitting:
+            yield from answering(self._context, model, replicate, self._people)
+        else:
+            yield self._network(model, replicate), np.arange(len(self._crops))
 
     def _network(self, model: str, replicate: str) -> backbones.FaceNetwork:
         """The network, kept until another one is asked for."""
@@ -126,6 +150,14 @@ class _TestedNetworks:
             seed = seed_of(study.seed, "random")
             return backbones.build_network(study.backbone, classes=("a", "b"), size=study.faces.size, seed=seed)
         return load_trained(self._context, model, replicate)
+
+
+def _folds(context: Context, faces: pd.DataFrame) -> pd.DataFrame | None:
+    """Fold of every test participant where they rotate through the test part."""
+    if not context.study.replication.cross_fitting:
+        return None
+    people = faces[["database", "participant"]].drop_duplicates(ignore_index=True)
+    return people.assign(fold=folds_of_people(context, people))
 
 
 def _action_units(context: Context, faces: pd.DataFrame) -> pd.DataFrame | None:

@@ -26,7 +26,7 @@ MANIFEST_FRAMES = 5_000  # guess for a manifest that cannot be read
 
 @dataclass(frozen=True)
 class Expected:
-    """Sizes of one database; `source` says how they are known."""
+    """Sizes of one database; `source` says how they are known, `tested` counts test participants."""
 
     listed: int
     kept: int
@@ -34,6 +34,7 @@ class Expected:
     test: int
     rendered: int
     source: str
+    tested: int = 0
 
     @property
     def learned(self) -> int:
@@ -41,15 +42,19 @@ class Expected:
         return self.kept - self.test
 
 
-def expected_faces(database: Database, *, name: str, run: RunFolder | None = None) -> Expected:
-    """Frames that are listed and kept, people, test faces and rendered frames of one database."""
+def expected_faces(database: Database, *, name: str, run: RunFolder | None = None, everybody: bool = False) -> Expected:
+    """Frames that are listed and kept, people, test faces and rendered frames of one database.
+
+    `everybody` is tested in turn where participants rotate through the test part.
+    """
     listed, kept, people, rendered, source = _sizes(database)
     counted = _listed_in(run, name)
     if counted is not None:
         (listed, kept), source = counted, "frames listed"
     test = database.split.test
-    share = min((test if isinstance(test, int) else len(test)) / max(people, 1), 1.0)
-    return Expected(listed, kept, people, round(kept * share), rendered, source)
+    wanted = people if everybody else test if isinstance(test, int) else len(test)
+    share = min(wanted / max(people, 1), 1.0)
+    return Expected(listed, kept, people, round(kept * share), rendered, source, min(wanted, people))
 
 
 def _listed_in(run: RunFolder | None, name: str) -> tuple[int, int] | None:

@@ -1,5 +1,6 @@
 """From networks to relevance and its differences: attribute, differences."""
 
+import hashlib
 from itertools import combinations
 
 import numpy as np
@@ -14,7 +15,7 @@ from painlens.differences import ConceptWeights
 from painlens.study import Attribution, Study
 from painlens.workflow.context import Context, Result
 from painlens.workflow.crops import TestFaces, test_faces
-from painlens.workflow.modelling import load_trained
+from painlens.workflow.modelling import answering, load_trained
 from painlens.workflow.stages import is_store, people_files_of
 
 PIXELS_AT_ONCE = 64 * 64 * 64  # of a batch of faces: about 0.5 GiB on a VGG-16; the maps do not depend on it
@@ -29,15 +30,14 @@ def attribute(context: Context) -> Result:
     outputs, shares, ledgers = [], [], []
     replicates = context.study.replicates
     for done, replicate in enumerate(replicates):
-        network = load_trained(context, context.database, replicate)
-        header = _header(context, replicate, network.classes)
         path = context.folder / replicate / "relevance.h5"
         path.parent.mkdir(exist_ok=True)
-        attributions.relevance_file(
+        classes = load_trained(context, context.database, context.study.networks_of(replicate)[0]).classes
+        attributions.relevance_file_of_folds(
             path,
-            network,
+            answering(context, context.database, replicate, faces.table),
             source,
-            header=header,
+            header=_header(context, replicate, classes),
             settings=context.study.attribution,
             batch=batch_of(context.study),
         )
@@ -62,7 +62,9 @@ def batch_of(study: Study) -> int:
 
 def _header(context: Context, replicate: str, classes: tuple[str, ...]) -> RelevanceHeader:
     """Whose relevance a file holds."""
-    folder = context.run.folder("train", context.database, replicate)
+    networks = [context.run.folder("train", context.database, n) for n in context.study.networks_of(replicate)]
+    digests = [tables.sha256_of(folder / "weights.safetensors") for folder in networks]
+    together = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
     settings = context.study.attribution
     return RelevanceHeader(
         model=context.database,
@@ -70,7 +72,7 @@ def _header(context: Context, replicate: str, classes: tuple[str, ...]) -> Relev
         classes=classes,
         target=settings.target,
         method=_method(settings),
-        weights=tables.sha256_of(folder / "weights.safetensors"),
+        weights=together,
     )
 
 

@@ -1,6 +1,7 @@
 """From faces to networks and their answers: pretrain, train, predict."""
 
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ def _fit(
     network.to(backbones.choose_device())
     parts = {
         "train": splits.select(table, split, "train", context.replicate),
-        "validation": splits.select(table, split, "validation"),
+        "validation": splits.select(table, split, "validation", context.replicate),
     }
     faces = {
         part: training.LabelledFaces(
@@ -125,41 +126,68 @@ def predict(context: Context) -> Result:
     answers, twin_answers = [], []
     replicates = context.study.replicates
     for done, replicate in enumerate(replicates):
-        network = load_trained(context, context.database, replicate)
-        answers.append(
-            predictions.predictions_table(
-                faces.table,
-                predictions.predict_logits(network, faces.crops),
-                classes=network.classes,
-                model=context.database,
-                replicate=replicate,
-            )
-        )
-        twin_answers.append(_answers_to_twins(context, network, replicate))
+        own, rows = [], []
+        for network, mine in answering(context, context.database, replicate, faces.table):
+            table = faces.table.iloc[mine].reset_index(drop=True)
+            logits = predictions.predict_logits(network, faces.crops[mine])
+            names = {"model": context.database, "replicate": replicate}
+            own.append(predictions.predictions_table(table, logits, classes=network.classes, **names))
+            rows.append(mine)
+        answers.append(pd.concat(own, ignore_index=True).iloc[np.argsort(np.concatenate(rows))])
+        twin_answers.append(_answers_to_twins(context, replicate))
         context.progress(done + 1, len(replicates), "networks")
     path = context.save(pd.concat(answers, ignore_index=True), tables.PREDICTIONS)
     twins = context.save(pd.concat(twin_answers, ignore_index=True), tables.TWINS)
     return Result([path, twins], {"answers": sum(map(len, answers)), "twins": sum(map(len, twin_answers))})
 
 
-def load_trained(context: Context, model: str, replicate: str) -> FaceNetwork:
-    """A fine-tuned network, on the device that this machine has."""
-    network = backbones.load_network(context.run.folder("train", model, replicate) / "weights.safetensors")
-    return network.to(backbones.choose_device())
+def answering(
+    context: Context, model: str, replicate: str, people: pd.DataFrame
+) -> Iterator[tuple[FaceNetwork, np.ndarray]]:
+    """The networks of a replicate, each with the rows that it answers.
+
+    One network for all rows; with cross-fitting a network per fold, which has seen none of the people of its rows.
+    `people` has the columns database and participant.
+    """
+    fold = folds_of_people(context, people)
+    for number, name in enumerate(context.study.networks_of(replicate), start=1):
+        yield load_trained(context, model, name), np.flatnonzero(fold == number)
 
 
-def _answers_to_twins(context: Context, network: FaceNetwork, replicate: str) -> pd.DataFrame:
-    """TWINS rows of one network for all rendered databases."""
+def folds_of_people(context: Context, people: pd.DataFrame) -> np.ndarray:
+    """Fold of each row's participant, from 1; 1 for everybody without cross-fitting.
+
+    People without a part have no face and so trained nothing: the first fold answers them.
+    """
+    fold = np.ones(len(people), np.int64)
+    if context.study.replication.cross_fitting:
+        for database in context.study.databases:
+            known = splits.folds_of(context.load("split", tables.SPLIT, database=database))
+            own = np.flatnonzero((people["database"] == database).to_numpy(dtype=bool))
+            fold[own] = [known.get(str(who), 1) for who in people["participant"].iloc[own]]
+    return fold
+
+
+def load_trained(context: Context, model: str, network: str) -> FaceNetwork:
+    """A fine-tuned network (one of `study.networks`), on the device that this machine has."""
+    found = backbones.load_network(context.run.folder("train", model, network) / "weights.safetensors")
+    return found.to(backbones.choose_device())
+
+
+def _answers_to_twins(context: Context, replicate: str) -> pd.DataFrame:
+    """TWINS rows of one replicate for all rendered databases."""
     parts = [tables.empty(tables.TWINS)]
     for database in context.study.databases:
         folder = context.run.folder("faces", database)
         if not (folder / "twins.parquet").exists():
             continue
         pairs = pd.read_parquet(folder / "twins.parquet")
-        pairs = pairs[pairs["found"]].reset_index(drop=True)
-        answer = _scores(network, folder / "twins.h5", pairs, context.study.attribution.target)
-        columns = pairs[["pair", "participant", "concept"]]
-        parts.append(columns.assign(model=context.database, replicate=replicate, database=database, **answer))
+        pairs = pairs[pairs["found"]].reset_index(drop=True).assign(database=database)
+        names = {"model": context.database, "replicate": replicate}
+        for network, mine in answering(context, context.database, replicate, pairs):
+            own = pairs.iloc[mine].reset_index(drop=True)
+            answer = _scores(network, folder / "twins.h5", own, context.study.attribution.target)
+            parts.append(own[["pair", "participant", "concept", "database"]].assign(**names, **answer))
     return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
 
 

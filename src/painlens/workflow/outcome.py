@@ -1,4 +1,4 @@
-"""What a finished run says, for the terminal: the verdict's sentences, and whether the study found what it must."""
+"""What a finished run says, for the terminal: the report's verdicts, and whether the study found what it must."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,8 @@ class RunOutcome:
     Attributes
     ----------
     sentences
-        One verdict per concept and pair of models.
+        One verdict per concept and pair of models, in the words of the report; where the certificate forbids a verdict
+        at this size of study, that there is none and why.
     findings
         One per expectation of the study; empty for studies on owners' databases.
     """
@@ -29,9 +30,14 @@ class RunOutcome:
 
 
 def read_outcome(run: RunFolder) -> RunOutcome:
-    """Verdicts of a finished run, judged by its study's expectation."""
-    study = run.study()
+    """Verdicts of a finished run as its report has them, judged by its study's expectation.
+
+    Raises
+    ------
+    DataError
+        The run has no report.
+    """
+    said = tables.load_json(run.folder("report") / "verdicts.json")["verdicts"]
     verdicts = tables.load_table(run.folder("concepts") / "verdicts.parquet", tables.VERDICTS)
-    statements = concept_test.describe(verdicts, target=study.attribution.target)
-    findings = concept_test.judge(verdicts, study.expect)
-    return RunOutcome(tuple(statement.headline for statement in statements), tuple(findings))
+    findings = concept_test.judge(verdicts, run.study().expect)
+    return RunOutcome(tuple(str(one["sentence"]) for one in said), tuple(findings))

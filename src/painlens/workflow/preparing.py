@@ -98,11 +98,18 @@ def split(context: Context) -> Result:
     if wanted.published is not None:
         frames_table = context.load("frames", tables.FRAMES, database=context.database)
         wanted = resolve_split(wanted, context.settings, name=context.database, frames=frames_table, faces=table)
-    parts = splits.split_participants(found, wanted, database=context.database)
-    halves = context.study.replication.half_splits
+    replication = context.study.replication
+    folds = replication.cross_fitting if context.database != EMOTION else 0
+    if folds:
+        parts = splits.rotate_participants(found, wanted, folds=folds, database=context.database)
+        groups = [parts.loc[parts[f"fold={fold}"] == "train", "participant"] for fold in range(1, folds + 1)]
+        training = found
+    else:
+        parts = splits.split_participants(found, wanted, database=context.database)
+        training, groups = found[found["participant"].isin(parts.loc[parts["part"] == "train", "participant"])], []
+    halves = replication.half_splits
     if halves and context.database != EMOTION:
-        training = found[found["participant"].isin(parts.loc[parts["part"] == "train", "participant"])]
-        drawn = splits.complementary_halves(training, splits=halves, seed=context.settings.split.seed)
+        drawn = splits.complementary_halves(training, splits=halves, seed=context.settings.split.seed, training=groups)
         parts = parts.merge(drawn, on="participant", how="left", validate="one_to_one")
     splits.assert_participant_disjoint(parts)
     path = context.folder / "split.parquet"

@@ -120,7 +120,7 @@ def _trainings(context: Context) -> Iterator[TrainedNetwork]:
     networks += [
         (model, replicate, context.run.folder("train", model, replicate))
         for model in context.study.databases
-        for replicate in context.study.replicates
+        for replicate in context.study.networks
     ]
     for model, replicate, folder in networks:
         if (folder / "history.parquet").exists():

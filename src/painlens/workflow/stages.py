@@ -54,7 +54,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     ),
     "report": (
         *("report", "concept_test", "attributions", "differences", "metrics", "predictions", "training", "backbones"),
-        *("faces", "databases", "consent", "regions", "workflow/reporting"),
+        *("faces", "databases", "consent", "regions", "splits", "workflow/reporting"),
         *("annotations/labels", "annotations/suggested", "annotations/agreement"),
         *("certificate/cells", "certificate/matching", "certificate/certificate.json"),
     ),
@@ -116,7 +116,7 @@ def jobs_of(study: Study) -> list[Job]:
         *(Job("synthesize", name) for name, database in every.items() if database.synthetic),
         *(Job(stage, name) for stage in ("frames", "faces", "split") for name in every),
         Job("pretrain"),
-        *(Job("train", name, replicate) for name in study.databases for replicate in study.replicates),
+        *(Job("train", name, replicate) for name in study.databases for replicate in study.networks),
         *(Job("predict", name) for name in study.databases),
         Job("evaluate"),
         *(Job("attribute", name) for name in study.databases),
@@ -133,8 +133,8 @@ def needs(job: Job, study: Study) -> list[Job]:
     own_rendered = [r for r in rendered if r.database == own]
     truth = [r for r in rendered if r.database != EMOTION]
     crops = [Job(stage, name) for stage in ("faces", "split") for name in names]
-    own_networks = [Job("train", own, replicate) for replicate in study.replicates]
-    networks = [Job("train", name, replicate) for name in names for replicate in study.replicates]
+    own_networks = [Job("train", own, replicate) for replicate in study.networks]
+    networks = [Job("train", name, replicate) for name in names for replicate in study.networks]
     answers = [Job("predict", name) for name in names]
     own_split = databases_of(study)[own].split if own in databases_of(study) else Split()
     maps = [Job("attribute", name) for name in names]
@@ -223,7 +223,9 @@ def _face_networks() -> str:
 
 def _split(study: Study, name: str) -> dict[str, Any]:
     halves = 0 if name == EMOTION else study.replication.half_splits
-    return _part(databases_of(study)[name], "split") | {"half_splits": halves}
+    folds = 0 if name == EMOTION else study.replication.cross_fitting
+    own = _part(databases_of(study)[name], "split") | {"half_splits": halves}
+    return own | ({"cross_fitting": folds} if folds else {})
 
 
 def _pretrain(study: Study, _: str) -> dict[str, Any]:
@@ -264,9 +266,9 @@ _PARAMETERS: dict[str, Callable[[Study, str], dict[str, Any]]] = {
     "split": _split,
     "pretrain": _pretrain,
     "train": _train,
-    "predict": lambda study, _: {"target": study.attribution.target} | {"replicates": list(study.replicates)},
+    "predict": lambda study, _: {"target": study.attribution.target} | {"replicates": list(study.networks)},
     "evaluate": lambda study, _: _findings(study),
-    "attribute": lambda study, _: _part(study, "attribution") | {"replicates": list(study.replicates)},
+    "attribute": lambda study, _: _part(study, "attribution") | {"replicates": list(study.networks)},
     "differences": lambda study, _: _findings(study) | _part(study, "differences"),
     "concepts": lambda study, _: _findings(study) | _concepts(study),
     "report": lambda study, _: study.model_dump(mode="json"),

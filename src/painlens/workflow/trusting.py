@@ -15,7 +15,7 @@ from painlens.differences import trust
 from painlens.study import Study
 from painlens.workflow.context import Context
 from painlens.workflow.crops import TestFaces
-from painlens.workflow.modelling import load_trained, seed_of
+from painlens.workflow.modelling import folds_of_people, load_trained, seed_of
 
 CHECKED = 48  # faces; enough for an interval, and seconds on one core
 SHOWN = "seed=0"  # the networks that the figures show
@@ -64,12 +64,13 @@ class _Material:
 
 def trust_table(context: Context, faces: TestFaces) -> pd.DataFrame:
     """TRUST rows of every model and every pair of models."""
-    study = context.study
-    chosen = _spread(faces.table, CHECKED)
+    study, shown = context.study, context.study.networks_of(SHOWN)[0]
+    answered = np.flatnonzero(folds_of_people(context, faces.table) == 1)  # with cross-fitting those of the first fold
+    chosen = answered[_spread(faces.table.iloc[answered], CHECKED)]
     table = faces.table.iloc[chosen]
     people = (table["database"].astype(str) + "/" + table["participant"].astype(str)).reset_index(drop=True)
     material = _Material(study, faces.crops[chosen], faces.regions[chosen], people, seed_of(study.seed, "trust"))
-    networks = {model: load_trained(context, model, SHOWN).eval() for model in study.databases}
+    networks = {model: load_trained(context, model, shown).eval() for model in study.databases}
     maps = {model: material.maps(network) for model, network in networks.items()}
     rows = []
     for model, network in networks.items():
@@ -112,7 +113,8 @@ def _checks(
 def _of_halves(context: Context, material: _Material, model: str) -> list[np.ndarray]:
     """Maps of networks on halves of one database's people, or of its seeds where there are no halves."""
     kind = "half=" if context.study.replication.half_splits else "seed="
-    names = [name for name in context.study.replicates if name.startswith(kind)]
+    study = context.study
+    names = [study.networks_of(name)[0] for name in study.replicates if name.startswith(kind)]
     return [material.maps(load_trained(context, model, name)) for name in names]
 
 

@@ -43,7 +43,7 @@ def curves_plot(model: str, trainings: Sequence[TrainedNetwork]) -> Plot:
         else:
             axes.tick_params(axis="x", labelbottom=False)
     last = [t.history.iloc[-1] for t in trainings if len(t.history) and not t.replicate.startswith("half=")]
-    ends = ", ".join(numbers.number(float(row["validation_accuracy"])) for row in last)
+    ends = ", ".join(numbers.number(row["validation_accuracy"]) for row in last)
     return finish(
         figure, name=f"training-{model}", title=model,
         description=f"Loss and accuracy over the epochs of {len(trainings)} trainings on {model}; "

@@ -1,5 +1,6 @@
 """How often this procedure errs, counted on databases whose truth is known."""
 
+from dataclasses import dataclass
 from itertools import combinations
 
 from painlens.certificate.cells import LEVELS, Certificate, Rate
@@ -9,6 +10,7 @@ from painlens.certificate.matching import (
     LEAST_COVERED,
     MOST_FALSE,
     NAMES,
+    NOMINAL,
     PAPER,
     PAPERS_MEASURE,
     UNEQUAL,
@@ -24,6 +26,7 @@ from painlens.report import numbers
 from painlens.report.blocks import Block, Section, TableBlock, Text
 from painlens.report.inputs import ReportInputs
 from painlens.report.tables import Cell, Column, Table, real, whole, words
+from painlens.splits import sizes_of
 
 TITLE = "How often this procedure errs"
 _LEVELS = {
@@ -41,12 +44,13 @@ def certificate(inputs: ReportInputs) -> Section:
             "of study. The command painlens certify makes one."
         )
         return Section("certificate", TITLE, (Text((text,), kind="caution"),))
-    blocks: list[Block] = [Text((_WHAT.format(false=f"{100 * MOST_FALSE:g} %", covered=f"{100 * LEAST_COVERED:g} %"),))]
+    limits = {"usual": 0.95, "nominal": NOMINAL, "false": MOST_FALSE, "covered": LEAST_COVERED}
+    what = _WHAT.format(**{name: numbers.percent(share) for name, share in limits.items()})
+    blocks: list[Block] = [Text((what,))]
     for size, pair in _sizes(inputs).items():
         for level in LEVELS:
             blocks += _level(record, match(record, size, level=level), size, pair, level)
-        if inputs.study.training.steps is None:
-            blocks += _unequal(record, size, pair)
+        blocks += _unequal(inputs, record, size, pair)
     blocks += [Text((reason,), kind="caution") for reason in doubts(inputs)]
     blocks.append(Text((_origin(record),), kind="note"))
     return Section("certificate", TITLE, tuple(blocks))
@@ -63,29 +67,68 @@ def doubts(inputs: ReportInputs, model_a: str = "", model_b: str = "") -> tuple[
     for size, pair in _sizes(inputs).items():
         if model_a and pair != (model_a, model_b):
             continue
-        found |= dict.fromkeys(verdict_allowed(inputs.certificate, size, measure=HEADLINE).reasons)
-    return tuple(f"At this size of study the certificate fails: {reason}." for reason in found)
+        reasons = verdict_allowed(inputs.certificate, size, measure=HEADLINE).reasons
+        for reason in reasons:
+            found[f"At this size of study the certificate fails: {reason}.{_trained(inputs, pair)}"] = None
+    return tuple(found)
+
+
+def _trained(inputs: ReportInputs, pair: tuple[str, str]) -> str:
+    """How the study's own networks compare with those that were counted, where they were not trained alike."""
+    steps = _steps(inputs, pair)
+    if steps is None or steps.ratio < UNEQUAL:
+        return ""
+    return (
+        f" The counted networks took equal steps in both databases; of this study the networks of {steps.more} took "
+        f"{steps.ratio:.1f} times the optimisation steps of those of {steps.fewer}, which the certificate does not "
+        "judge."
+    )
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """Optimisation steps of the seeds' networks of two databases, the mean of each."""
+
+    fewer: str
+    more: str
+    few: float
+    many: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times the steps the networks of one database took."""
+        return self.many / self.few
+
+
+def _steps(inputs: ReportInputs, pair: tuple[str, str]) -> _Steps | None:
+    """Counted from the histories of the trainings; None where they are not at hand."""
+    batch, found = inputs.study.training.batch_size, {}
+    for name in pair:
+        own = [t for t in inputs.trainings if t.model == name and t.replicate.startswith("seed=")]
+        steps = [len(t.history) * -(-sum(t.faces.values()) // batch) for t in own]
+        if not steps or not min(steps):
+            return None
+        found[name] = sum(steps) / len(steps)
+    fewer, more = sorted(found, key=lambda name: found[name])
+    return _Steps(fewer, more, found[fewer], found[more])
 
 
 _WHAT = (
     "The whole procedure was run many times on databases whose truth is known, drawn anew each time. A rate stands "
-    "with its exact 95 % interval; of several concepts the worst is shown. The claim about databases should be wrong "
-    "in 5 % of the studies; where it is wrong in more than {false}, or its interval holds the truth in fewer than "
-    "{covered}, and not by chance, the report gives no verdict."
+    "with its exact {usual} interval; of several concepts the worst is shown. The claim about databases should be "
+    "wrong in {nominal} of the studies; where it is wrong in more than {false}, or its interval holds the truth in "
+    "fewer than {covered}, and not by chance, the report gives no verdict."
 )
 
 
 def _sizes(inputs: ReportInputs) -> dict[Size, tuple[str, str]]:
     """Size -> pair of databases; the first pair of each size stands for all."""
-    people = {
-        part: inputs.split[inputs.split["part"] == part].groupby("database", observed=True).size().to_dict()
-        for part in ("train", "test")
-    }
+    people = {name: sizes_of(inputs.split[inputs.split["database"] == name]) for name in inputs.databases}
     replication = inputs.study.replication
     found: dict[Size, tuple[str, str]] = {}
     for a, b in combinations(inputs.databases, 2):
         (train_a, test_a), (train_b, test_b) = (
-            [int(people[part].get(name, 0)) for part in ("train", "test")] for name in (a, b)
+            [people[name][part][0] for part in ("train", "test")] for name in (a, b)
         )
         size = Size(train_a, train_b, test_a, test_b, replication.seeds, replication.half_splits)
         found.setdefault(size, (a, b))
@@ -111,10 +154,10 @@ def _level(record: Certificate, found: Match | None, size: Size, pair: tuple[str
     return [*blocks, TableBlock(Table(name, caption, _COLUMNS, rows, headers=4, note=own + _READING))]
 
 
-def _unequal(record: Certificate, size: Size, pair: tuple[str, str]) -> list[Block]:
-    """What it does to train two databases of unequal size for the same number of epochs, where that was counted."""
-    few, many = sorted((max(size.train_a, 1), max(size.train_b, 1)))
-    if many < UNEQUAL * few:
+def _unequal(inputs: ReportInputs, record: Certificate, size: Size, pair: tuple[str, str]) -> list[Block]:
+    """What it does to train one database for more steps than the other, where that was counted."""
+    steps = _steps(inputs, pair)
+    if steps is None or steps.ratio < UNEQUAL:
         return []
     said = []
     for training in sorted(trainings(record) - {EQUAL_STEPS}, key=lambda words: int(words.split()[0])):
@@ -122,13 +165,19 @@ def _unequal(record: Certificate, size: Size, pair: tuple[str, str]) -> list[Blo
         line = next((one for one in found.lines if one.claim == ABOUT_DATABASES and one.false), None) if found else None
         if line is not None and line.false is not None:
             said.append(f"after {training} {line.false.count} of {line.false.of}")
-    if not said:
-        return []
     text = (
-        f"{' and '.join(pair)} train on {few} and {many} people for the same number of epochs, so the networks of the "
-        "larger database take more steps. Among made studies of databases drawn alike in such unequal sizes, "
-        f"differences were called {', '.join(said)} times: training that is too short makes a difference out of the "
-        "sizes alone. See in the training curves that all networks have learned what they can."
+        f"The networks of {steps.more} took {steps.ratio:.1f} times the optimisation steps of those of {steps.fewer} "
+        f"({numbers.count(steps.many)} and {numbers.count(steps.few)})."
+    )
+    if said:
+        text += (
+            " Among made studies of databases drawn alike in unequal sizes that were trained for the same number of "
+            f"epochs, so that the larger one took more steps, differences were called {', '.join(said)} times: "
+            "training that is too short makes a difference out of the sizes alone."
+        )
+    text += (
+        " See in the training curves that all networks have learned what they can, or give both databases the same "
+        "number of steps (training.steps)."
     )
     return [Text((text,), kind="caution")]
 
@@ -161,8 +210,9 @@ def _row(record: Certificate, line: Line) -> tuple[Cell, ...]:
 _READING = (
     "Cue: largest difference between the rates of a concept under pain and without, within a database. Confounded: the "
     "concept comes where other facial actions peak. False differences: studies that called databases different that "
-    "were drawn alike. Planted found: on the right side. Truth held: by the 95 % interval; the truth is 0, or the mean "
-    "over all studies of the row where something was planted. The paper's t test is a replication, not inferential."
+    "were drawn alike. Planted found: on the right side. Truth held: by the 95\xa0% interval; the truth is 0, or the "
+    "mean over all studies of the row where something was planted. The paper's t test is a replication, not "
+    "inferential."
 )
 
 

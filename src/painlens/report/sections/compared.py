@@ -7,6 +7,7 @@ from painlens.consent import without_paths
 from painlens.report.blocks import Block, Folded, Section, TableBlock, Text
 from painlens.report.inputs import ReportInputs
 from painlens.report.tables import Column, Table, whole, words
+from painlens.splits import sizes_of
 
 PARTS = ("train", "validation", "test")
 _SHOWN_REASONS = 8  # most frequent reasons of a database; the rest is summed
@@ -15,10 +16,7 @@ _SHOWN_REASONS = 8  # most frequent reasons of a database; the rest is summed
 def compared(inputs: ReportInputs) -> Section:
     """From frames to parts, with the reasons of exclusion and the consent."""
     blocks: list[Block] = [
-        Text((
-            "Every person is in one part only. A network learns from the training people of its own database; every "
-            "network is tested on the test people of every database.",
-        )),
+        Text((_design(inputs),)),
         TableBlock(_flow(inputs)),
     ]  # fmt: skip
     few = test_participants(inputs)
@@ -32,6 +30,22 @@ def compared(inputs: ReportInputs) -> Section:
         blocks.append(Folded("Why frames were left out", (TableBlock(reasons),)))
     blocks.append(TableBlock(_consent(inputs)))
     return Section("compared", "What was compared", tuple(blocks))
+
+
+def _design(inputs: ReportInputs) -> str:
+    """Who trains and who tests."""
+    folds = inputs.study.replication.cross_fitting
+    if not folds:
+        return (
+            "Every person is in one part only. A network learns from the training people of its own database; every "
+            "network is tested on the test people of every database."
+        )
+    return (
+        f"Cross-fitting: the people of each database rotate through the test part in {folds} folds, so that everybody "
+        "is tested once. Each fold has networks of its own, which were trained without the people whom they are tested "
+        "on; the networks of all folds together stand for one seed, or one half. Faces are compared within a fold, and "
+        "the folds are pooled. Of training and validation the table tells the mean over the folds."
+    )
 
 
 def test_participants(inputs: ReportInputs) -> dict[str, int]:
@@ -65,9 +79,9 @@ def _flow(inputs: ReportInputs) -> Table:
         split = inputs.split[inputs.split["database"] == name]
         cells = [words(name), whole(frames["participant"].nunique()), whole(len(frames))]
         cells += [whole(frames["kept"].sum()), whole(faces["found"].sum())]
+        sizes = sizes_of(split)
         for part in PARTS:
-            own = split[split["part"] == part]
-            cells += [whole(len(own)), whole(own["faces"].sum())]
+            cells += [whole(number) for number in sizes[part]]
         rows.append(tuple(cells))
     return Table("flow", "From frames to the parts of the split", tuple(columns), tuple(rows))
 

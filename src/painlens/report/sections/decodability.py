@@ -66,7 +66,9 @@ def _decoded(verdicts: pd.DataFrame, concept: str) -> list[tuple[str, str]]:
         text = f"F1 {row['model_a']} minus {row['model_b']} {numbers.signed(row['difference'])}"
         if pd.notna(row["standard_error"]):
             ends = numbers.interval(row["low"], row["high"], sign=True)
-            text += f" ({100 * row['confidence']:g} % interval {ends} for other fine-tunings and other test people; "
+            text += (
+                f" ({numbers.percent(row['confidence'])} interval {ends} for other fine-tunings and other test people; "
+            )
             text += f"p {_equals(row['p'])}; after Holm's correction {_equals(row['p_holm'])})."
         else:
             text += f": no interval, {row['reason']}."

@@ -10,6 +10,7 @@ from painlens.report.figures import difference_plot
 from painlens.report.inputs import ReportInputs
 from painlens.report.sections.certificate import doubts
 
+NO_VERDICT = "no verdict"  # the certificate's rates forbid one at this size of study
 NOT_SAID = (
     "It does not say that a model uses a concept only because its answer goes along with it, that people with and "
     "without the concept differ in their pain, or that networks from another pre-trained network would do the same."
@@ -31,6 +32,17 @@ def verdict(inputs: ReportInputs) -> Section:
     blocks += [Text((reading,), kind="note"), Text((f"What this does not say. {NOT_SAID}",))]
     blocks += _expected(inputs)
     return Section("verdict", "Verdict", tuple(blocks))
+
+
+def said(inputs: ReportInputs) -> list[dict[str, str]]:
+    """The verdicts as the page has them, for whoever repeats them: title, word and sentence of each."""
+    found = []
+    for statement in inputs.statements:
+        block = _one(inputs, statement)
+        withheld = block.word == NO_VERDICT
+        sentence = f"{block.title.capitalize()}: {block.headline}" if withheld else block.headline
+        found.append({"title": block.title, "word": block.word, "sentence": sentence})
+    return found
 
 
 def headline_rows(verdicts: pd.DataFrame, concept: str, model_a: str, model_b: str, measure: str) -> pd.DataFrame:
@@ -62,7 +74,7 @@ def _one(inputs: ReportInputs, statement: Statement) -> Verdict:
     words = {"a": f"larger in {a}", "b": f"larger in {b}", "undecided": "undecided", "equivalent": "alike"}
     return Verdict(
         title=numbers.plain(concept) + pair_name(inputs, a, b),
-        word="no verdict" if doubted else words.get(statement.verdict, "no claim about the databases"),
+        word=NO_VERDICT if doubted else words.get(statement.verdict, "no claim about the databases"),
         decided=statement.verdict in ("a", "b") and not doubted,
         headline=f"No verdict. {' '.join(doubted)}" if doubted else statement.headline,
         notes=(f"What the numbers would say: {statement.headline}", *statement.notes) if doubted else statement.notes,
