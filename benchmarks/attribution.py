@@ -1,25 +1,27 @@
 """Cost of relevance on the paper's network, in forward passes of the same network rather than in seconds.
 
-VGG-16 with random weights, faces of 224 x 224, one process, one thread; every round runs all variants in turn, so that
-a busy machine slows them alike. Prints one JSON line per figure: the median over rounds.
+VGG-16 with random weights, faces of 224 x 224, one process, one thread, CPU time. Every round runs all variants in
+turn, and a figure is the median of the rounds' ratios, so that a busy machine slows both sides alike.
 
-`lrp.pipeline_vs_bare` takes two networks and the same faces through attribution, its file, differences and strips,
-against the bare passes of the engine. Memory is the peak above the state before, at batch 8, as the kernel counts it.
+The forward pass is the network's own, without gradients, once as torch lays it out and once channels last; the figure
+counts in the faster of the two, and the other is printed beside it. Zennit and captum run in both layouts as well, and
+their faster one counts. Memory is the peak above the state before, at batch 8, as the kernel counts it.
 
-Usage: python benchmarks/attribution.py [--rounds 12] [--batch 2] [--faces 16]
+All runs are timed as the steps run, with the memory that is freed kept (`painlens.workflow.memory`), which helps every
+side; ``lrp.forward_equivalents_fresh_memory`` is the same ratio with the C library's own ways.
+
+Usage: python -m benchmarks.attribution [--rounds 12] [--peer-rounds 5] [--batch 2]
 """
 
 import argparse
+import ctypes
 import gc
 import json
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-import numpy as np
-import pandas as pd
 import torch
 from captum.attr import LRP as CaptumLRP  # noqa: N811 - its own name
 from captum.attr._utils.lrp_rules import Alpha1_Beta0_Rule, EpsilonRule
@@ -28,15 +30,12 @@ from torchvision.models import vgg16
 from zennit.attribution import Gradient
 from zennit.composites import EpsilonPlus
 
-from painlens import attributions, differences
-from painlens.attributions import FaceSource, RelevanceHeader
 from painlens.attributions.lrp import SequentialLRP
 from painlens.attributions.zennit import ZennitLRP
-from painlens.backbones import build_network
-from painlens.differences.strips import StripStyle, strips
-from painlens.study import Attribution, Backbone
+from painlens.workflow.memory import keep_freed_memory
 
 TARGET = 1
+Run = Callable[[Tensor], object]
 
 
 def build(seed: int) -> nn.Sequential:
@@ -54,51 +53,82 @@ def build(seed: int) -> nn.Sequential:
     )
 
 
-def variants(network: nn.Sequential) -> dict[str, Callable[[Tensor], object]]:
-    """What is timed."""
-    engine, preview = SequentialLRP(network), SequentialLRP(network, rule_dtype=torch.bfloat16)
-    general = ZennitLRP(network)
+def forward_passes(network: nn.Sequential) -> dict[str, Run]:
+    """The network's own forward pass in both layouts of memory."""
+    layouts = _in_both_layouts(network)
 
-    def forward(inputs: Tensor) -> object:
-        with torch.inference_mode():
-            return network(inputs)
+    def forward(layout: str, inputs: Tensor) -> object:
+        with torch.no_grad():
+            return layouts[layout](_laid_out(inputs, layout))
 
-    def stock(inputs: Tensor) -> object:
-        with Gradient(network, EpsilonPlus()) as attributor:
-            return attributor(inputs.clone(), lambda logits: torch.eye(2)[[TARGET] * len(logits)])
+    return {f"forward {name}": lambda inputs, name=name: forward(name, inputs) for name in layouts}
 
-    def captum(inputs: Tensor) -> object:
-        for module in network.modules():  # captum takes the rules away after every call
+
+def peers(network: nn.Sequential) -> dict[str, Run]:
+    """Zennit's stock composite, the paper's composite by Zennit, captum's rule, and the engine in bfloat16."""
+    layouts = _in_both_layouts(network)
+    preview, general = SequentialLRP(network, rule_dtype=torch.bfloat16), ZennitLRP(network)
+
+    def stock(layout: str, inputs: Tensor) -> object:
+        with Gradient(layouts[layout], EpsilonPlus()) as attributor:
+            inputs = _laid_out(inputs.clone(), layout)
+            return attributor(inputs, lambda logits: torch.eye(2)[[TARGET] * len(logits)])
+
+    def captum(layout: str, inputs: Tensor) -> object:
+        for module in layouts[layout].modules():  # captum takes the rules away after every call
             if isinstance(module, nn.Conv2d | nn.Linear):
                 rule = Alpha1_Beta0_Rule() if isinstance(module, nn.Conv2d) else EpsilonRule()
                 setattr(module, "rule", rule)  # noqa: B010 - captum reads it there
-        return CaptumLRP(network).attribute(inputs.clone().requires_grad_(), target=TARGET)
+        inputs = _laid_out(inputs.clone(), layout).requires_grad_()
+        return CaptumLRP(layouts[layout]).attribute(inputs, target=TARGET)
 
-    return {
-        "forward": forward,
-        "lrp": lambda inputs: engine(inputs, TARGET),
-        "lrp_bfloat16": lambda inputs: preview(inputs, TARGET),
+    runs: dict[str, Run] = {
+        "lrp bfloat16": lambda inputs: preview(inputs, TARGET),
         "zennit": lambda inputs: general(inputs, TARGET),
-        "zennit_stock": stock,
-        "captum": captum,
     }
+    for name in layouts:
+        runs[f"zennit stock {name}"] = lambda inputs, name=name: stock(name, inputs)
+        runs[f"captum {name}"] = lambda inputs, name=name: captum(name, inputs)
+    return runs
 
 
-def measure(runs: dict[str, Callable[[Tensor], object]], inputs: Tensor, rounds: int) -> dict[str, float]:
-    """Median seconds of each variant over interleaved rounds, after one round to warm up."""
+def _in_both_layouts(network: nn.Sequential) -> dict[str, nn.Module]:
+    other = build(seed=0)
+    other.load_state_dict(network.state_dict())
+    return {"default": network, "channels last": other.to(memory_format=torch.channels_last)}  # pyright: ignore[reportCallIssue] - missing in torch's overloads
+
+
+def _laid_out(inputs: Tensor, layout: str) -> Tensor:
+    return inputs.contiguous(memory_format=torch.channels_last) if layout == "channels last" else inputs
+
+
+def measure(runs: dict[str, Run], inputs: Tensor, rounds: int) -> dict[str, list[float]]:
+    """Seconds of CPU time of each variant in each round, after one round to warm up."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(rounds + 1):
         for name, run in runs.items():
-            started = time.perf_counter()
+            started = time.process_time()
             run(inputs)
             if number:
-                seconds[name].append(time.perf_counter() - started)
-    return {name: median(values) for name, values in seconds.items()}
+                seconds[name].append(time.process_time() - started)
+    return seconds
 
 
-def peak_mib(run: Callable[[Tensor], object], inputs: Tensor) -> float:
+def ratio(seconds: dict[str, list[float]], over: str, under: str) -> float:
+    """Median of the rounds' ratios."""
+    return median(a / b for a, b in zip(seconds[over], seconds[under], strict=True))
+
+
+def faster(seconds: dict[str, list[float]], kind: str) -> str:
+    """The layout in which a kind of run is faster."""
+    return min((name for name in seconds if name.startswith(kind)), key=lambda name: median(seconds[name]))
+
+
+def peak_mib(run: Run, inputs: Tensor) -> float:
     """Largest memory of the process during a run, above that before it; Linux only."""
+    run(inputs)  # what is set up once is not counted
     gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the peak so far
     before = _memory("VmRSS")
     run(inputs)
@@ -110,77 +140,36 @@ def _memory(name: str) -> float:
     return float(next(line for line in lines if line.startswith(name)).split()[1])
 
 
-def pipeline(count: int, rounds: int) -> float:
-    """CPU time of two networks and `count` faces through all steps, over that of the bare passes; median of rounds."""
-    settings, classes = Attribution(), ("no-pain", "pain")
-    networks = [build_network(Backbone(name="vgg16"), classes=classes, size=224, seed=s).eval() for s in (0, 1)]
-    crops = np.random.default_rng(0).integers(0, 256, (count, 224, 224, 3), dtype=np.uint8)
-    table = pd.DataFrame({
-        "database": "clinical", "frame_id": [f"p/s/{i:03d}" for i in range(count)], "participant": "p",
-        "label": "pain",
-    })  # fmt: skip
-    engines = [SequentialLRP(network.layers()) for network in networks]
-    prepared = networks[0].prepare(crops)
-
-    def bare() -> None:
-        for engine in engines:
-            for start in range(0, count, 5):
-                engine(prepared[start : start + 5], TARGET)
-
-    def everything(folder: Path) -> None:
-        stored = []
-        for number, network in enumerate(networks):
-            header = RelevanceHeader(str(number), "seed=0", classes, "pain", "lrp paper float32", "0" * 64)
-            path = folder / str(number) / "relevance.h5"
-            attributions.relevance_file(
-                path, network, FaceSource(table, crops.__getitem__), header=header, settings=settings, batch=5
-            )
-            stored.append(attributions.load_relevance(path))
-        regions = np.zeros(crops.shape[:3], np.uint8)
-        for (rows, a), (_, b) in zip(stored[0].blocks(16), stored[1].blocks(16), strict=True):
-            for own, name in ((a, "0"), (b, "1")):
-                differences.shares_table(own, regions[rows], table.iloc[rows], model=name, replicate="seed=0")
-            differences.directions(differences.difference(a, b, "paper"))
-            for _ in strips(crops[rows], a, b, StripStyle("paper")):
-                pass
-
-    ratios = []
-    for _ in range(rounds):
-        seconds = []
-        for run in (bare, None):
-            started = time.process_time()
-            if run is not None:
-                run()
-            else:
-                with tempfile.TemporaryDirectory() as folder:
-                    everything(Path(folder))
-            seconds.append(time.process_time() - started)
-        ratios.append(seconds[1] / seconds[0])
-    return median(ratios)
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Cost of relevance in forward passes.")
-    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=12, help="of the engine against the forward pass")
+    parser.add_argument("--peer-rounds", type=int, default=5, help="of the engine against Zennit and captum")
     parser.add_argument("--batch", type=int, default=2, help="faces at once")
-    parser.add_argument("--faces", type=int, default=16, help="faces through the whole pipeline")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    inputs = torch.randn(chosen.batch, 3, 224, 224, generator=torch.Generator().manual_seed(1))
-    runs = variants(build(seed=0))
-    seconds = measure(runs, inputs, chosen.rounds)
+    network = build(seed=0)
+    engine = SequentialLRP(network)
+    own: dict[str, Run] = {"lrp": lambda inputs: engine(inputs, TARGET)}
+    passes, others = forward_passes(network), peers(network)
     eight = torch.randn(8, 3, 224, 224, generator=torch.Generator().manual_seed(2))
-    memory = {name: peak_mib(runs[name], eight) for name in ("lrp", "zennit_stock")}
+    memory = {name: peak_mib((own | others)[name], eight) for name in ("lrp", "zennit stock default")}
+    inputs = torch.randn(chosen.batch, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    fresh = measure(passes | own, inputs, chosen.rounds)
+    keep_freed_memory()
+    seconds = measure(passes | own, inputs, chosen.rounds)
+    against = measure(own | passes | others, inputs, chosen.peer_rounds)
+    stock, captum, plain = (faster(against, kind) for kind in ("zennit stock", "captum", "forward"))
     figures = {
-        "lrp.forward_equivalents": (seconds["lrp"] / seconds["forward"], "forward passes"),
-        "lrp.forward_equivalents_bfloat16": (seconds["lrp_bfloat16"] / seconds["forward"], "forward passes"),
-        "lrp.forward_equivalents_zennit": (seconds["zennit"] / seconds["forward"], "forward passes"),
-        "lrp.speedup_vs_zennit": (seconds["zennit_stock"] / seconds["lrp"], "times"),
-        "lrp.speedup_vs_captum": (seconds["captum"] / seconds["lrp"], "times"),
-        "lrp.memory_vs_zennit": (memory["lrp"] / memory["zennit_stock"], "of its peak"),
-        "lrp.pipeline_vs_bare": (pipeline(chosen.faces, rounds=3), "times the CPU time"),
-        "lrp.faces_per_second": (chosen.batch / seconds["lrp"], "faces/s"),
+        "lrp.forward_equivalents": (ratio(seconds, "lrp", faster(seconds, "forward")), "forward passes"),
+        "lrp.forward_equivalents_default_layout": (ratio(seconds, "lrp", "forward default"), "forward passes"),
+        "lrp.forward_equivalents_fresh_memory": (ratio(fresh, "lrp", faster(fresh, "forward")), "forward passes"),
+        "lrp.forward_equivalents_bfloat16": (ratio(against, "lrp bfloat16", plain), "forward passes"),
+        "lrp.forward_equivalents_zennit": (ratio(against, "zennit", plain), "forward passes"),
+        "lrp.speedup_vs_zennit": (ratio(against, stock, "lrp"), "times"),
+        "lrp.speedup_vs_captum": (ratio(against, captum, "lrp"), "times"),
+        "lrp.memory_vs_zennit": (memory["lrp"] / memory["zennit stock default"], "of its peak"),
+        "lrp.faces_per_second": (chosen.batch / median(seconds["lrp"]), "faces/s of CPU time"),
     }
     for figure, (value, unit) in figures.items():
         print(json.dumps({"figure": figure, "value": round(value, 3), "unit": unit}))

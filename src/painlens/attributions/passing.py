@@ -16,6 +16,29 @@ from painlens.attributions.structure import Block, ConvBlock, DenseBlock, Flatte
 
 
 @dataclass(frozen=True)
+class Lost:
+    """Units without any contribution (d = 0), whose relevance goes nowhere: few, so only these are kept.
+
+    Attributes
+    ----------
+    places
+        Where they are in `_flat` of the block's output.
+    values
+        f y of each.
+    """
+
+    places: Tensor
+    values: Tensor
+
+    def booked(self, coefficient: Tensor) -> Tensor:
+        """What is lost of every input, (n,)."""
+        flat = _flat(coefficient)
+        faces = self.places // max(1, flat.numel() // max(1, len(coefficient)))
+        found = (flat[self.places] * self.values).to(coefficient.dtype)
+        return coefficient.new_zeros(len(coefficient)).index_add_(0, faces, found)
+
+
+@dataclass(frozen=True)
 class Share:
     """What one part of a rule needs on the way back.
 
@@ -24,13 +47,13 @@ class Share:
     ratio
         f y / d, at the winners if there is a pool; a mask where that is 1 or 0.
     lost
-        f y where d = 0, if any unit is such: relevance that goes nowhere.
+        Units where d = 0, if there are any.
     absorbing
         The stabiliser with the sign of d.
     """
 
     ratio: Tensor
-    lost: Tensor | None
+    lost: Lost | None
     absorbing: Tensor | float
 
 
@@ -89,10 +112,13 @@ def back(block: Block, parts: tuple[Part, ...], kept: Kept, coefficient: Tensor)
 
 
 def adjoints(block: ConvBlock | DenseBlock, parts: tuple[Part, ...], kept: Kept, coefficient: Tensor) -> list[Tensor]:
-    """For each part of the rule what its view of the inputs is multiplied by to give relevance."""
+    """For each part of the rule what its view of the inputs is multiplied by to give relevance.
+
+    The coefficient's memory is used again for the last part: fresh memory of that size costs as much as the product.
+    """
     found = []
-    for part, share in zip(parts, kept.shares, strict=True):
-        own = coefficient * share.ratio
+    for number, (part, share) in enumerate(zip(parts, kept.shares, strict=True), start=1):
+        own = coefficient * share.ratio if number < len(parts) else coefficient.mul_(share.ratio)
         if isinstance(block, DenseBlock):
             found.append(own @ part.weight)
             continue
@@ -109,7 +135,7 @@ def booked(parts: tuple[Part, ...], kept: Kept, coefficient: Tensor) -> Booked:
     bias, dead = nothing, nothing
     for part, share in zip(parts, kept.shares, strict=True):
         if share.lost is not None:
-            dead = dead + (coefficient * share.lost).flatten(1).sum(1)
+            dead = dead + share.lost.booked(coefficient)
         if part.bias is None and not part.stabiliser:
             continue
         held = 0.0 if part.bias is None else part.bias.view(-1, *[1] * (coefficient.ndim - 2))
@@ -167,13 +193,29 @@ def _share(y: Tensor, denominator: Tensor | None, part: Part, work: torch.dtype)
     smallest = 1e8 * torch.finfo(size.dtype).tiny
     lost = None
     if size.numel() and not bool(size.amin() > smallest):
-        dead = y.masked_fill(size > smallest, 0.0)
-        lost = part.factor * dead if bool(dead.any()) else None
-        size = F.threshold(size, smallest, torch.inf)
+        lost = _lost(y, size, smallest, part.factor)
+        size = F.threshold(size, smallest, torch.inf, inplace=size is not y)
     ratio = torch.div(y, size, out=size)
     if abs(part.factor) != 1.0:
         ratio.mul_(abs(part.factor))
     return Share(ratio.to(work), lost, 0.0)
+
+
+def _lost(y: Tensor, size: Tensor, smallest: float, factor: float) -> Lost | None:
+    """Active units whose denominator counts as 0; searched in the pixels that have any, as these are few."""
+    width = y.shape[1]
+    sizes, own = _flat(size).view(-1, width), _flat(y).view(-1, width)
+    pixels = (sizes.amin(1) <= smallest).nonzero()[:, 0]
+    values = own[pixels]
+    pixel, channel = ((sizes[pixels] <= smallest) & (values != 0)).nonzero(as_tuple=True)
+    if not len(pixel):
+        return None
+    return Lost(pixels[pixel] * width + channel, factor * values[pixel, channel])
+
+
+def _flat(values: Tensor) -> Tensor:
+    """All numbers in a row, face by face and channels last: a view of memory that holds them so."""
+    return (values.permute(0, 2, 3, 1) if values.ndim == 4 else values).reshape(-1)
 
 
 def _max_pool(pool: nn.MaxPool2d, inputs: Tensor) -> tuple[Tensor, Tensor]:

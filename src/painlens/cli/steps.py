@@ -12,6 +12,7 @@ from painlens.workflow.failures import record_failure
 from painlens.workflow.stages import Job
 
 app = typer.Typer()
+WITH_NETWORKS = ("pretrain", "train", "predict", "attribute", "differences", "concepts")
 ReplicateOption = Annotated[
     str, typer.Option("--replicate", "-r", help="Which network: seed=0 ..., half=0a, half=0b ...")
 ]
@@ -20,9 +21,12 @@ ReplicateOption = Annotated[
 def _step(stage: str, source: Path, *, database: str = "", replicate: str = "", workers: int = 1) -> None:
     """Run one step in this process; its failure is one sentence, also left for a parent process to read."""
     from painlens.progress import reporter
+    from painlens.workflow.memory import keep_freed_memory
     from painlens.workflow.steps import perform
 
     run = open_run(source)
+    if stage in WITH_NETWORKS:
+        keep_freed_memory()
     job = Job(stage, database, replicate)
     try:
         with reporter(job.name) as progress:
