@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def test_vgg16_in_float32_agrees_with_a_float64_reference() -> None:
             scale = 0.1 if parameter.ndim == 1 else (2 / parameter[0].numel()) ** 0.5
             parameter.normal_(0.0, scale, generator=generator)
     inputs = torch.randn(1, 3, 224, 224, generator=generator)
-    layers = [*network.features, network.avgpool, nn.Flatten(), *network.classifier]
+    layers = [*network.features.children(), network.avgpool, nn.Flatten(), *network.classifier.children()]
     found = SequentialLRP(layers)(inputs, 1)
     wanted, logit = relevance_by_gradients(nn.Sequential(*layers).double(), inputs.double(), 1)
     assert float(found.start) == pytest.approx(logit, rel=1e-4)
@@ -131,24 +132,31 @@ def relevance_by_gradients(layers: nn.Sequential, inputs: torch.Tensor, target: 
     """The composite layer by layer from its definition, transposed maps by autograd; and the logit."""
     values = [inputs]
     with torch.no_grad():
-        for layer in layers:
+        for layer in layers.children():
             values.append(layer(values[-1].clone()))  # torchvision's ReLUs work in place
     relevance = torch.zeros_like(values[-1])
     relevance[:, target] = values[-1][:, target]
-    for layer, before in zip(reversed(layers), reversed(values[:-1]), strict=True):
+    for layer, before in zip(reversed(list(layers.children())), reversed(values[:-1]), strict=True):
         if isinstance(layer, nn.Conv2d):
             positive, negative = layer.weight.detach().clamp(min=0), layer.weight.detach().clamp(max=0)
-
-            def contributions(up: torch.Tensor, down: torch.Tensor, p=positive, n=negative) -> torch.Tensor:
-                return F.conv2d(up, p, padding=1) + F.conv2d(down, n, padding=1)
-
-            relevance = passed(contributions, (before.clamp(min=0), before.clamp(max=0)), relevance)
+            relevance = passed(
+                partial(contributions, positive=positive, negative=negative),
+                (before.clamp(min=0), before.clamp(max=0)),
+                relevance,
+            )
         elif isinstance(layer, nn.Linear):
             relevance = passed(layer, (before,), relevance)
         elif isinstance(layer, nn.MaxPool2d | nn.AdaptiveAvgPool2d | nn.Flatten):
             entering = before.clone().requires_grad_()
             (relevance,) = torch.autograd.grad(layer(entering), entering, relevance)
     return relevance, float(values[-1][0, target])
+
+
+def contributions(
+    up: torch.Tensor, down: torch.Tensor, *, positive: torch.Tensor, negative: torch.Tensor
+) -> torch.Tensor:
+    """What speaks for the units: positive inputs by positive weights, negative by negative ones."""
+    return F.conv2d(up, positive, padding=1) + F.conv2d(down, negative, padding=1)
 
 
 def passed(

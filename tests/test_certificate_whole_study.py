@@ -21,6 +21,7 @@ CHANGES = {
     "training": {"epochs": 1},
     "concept_test": {"repeats": 5, "participant_repeats": 5, "smallest_cell": 1},
     "replication": {"seeds": 1, "half_splits": 1},
+    "trust": {"randomised_labels": 0},
 }  # fmt: skip
 
 

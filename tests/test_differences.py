@@ -14,6 +14,7 @@ from painlens.differences import (
     concept_weights,
     difference,
     directions,
+    logit_unit,
     mean_maps,
     normalise,
     weighted_map,
@@ -43,8 +44,21 @@ def test_normalised_map_does_not_know_the_scale_of_the_logit(how: str, maps: np.
     assert normalise(factor * maps, how) == pytest.approx(normalise(maps, how), abs=1e-9)
 
 
+def test_logit_normalisation_shares_a_unit_between_networks() -> None:
+    """Fifty times the logits give the same maps after division; within a network faces keep their proportions."""
+    maps, logits = np.random.default_rng(0).normal(size=(4, 6, 6)), np.array([1.0, -2.0, 3.0, 0.5])
+    own = normalise(maps, "logit", unit=logit_unit(logits))
+    assert own == pytest.approx(normalise(50 * maps, "logit", unit=logit_unit(50 * logits)))
+    assert own[1] / own[0] == pytest.approx(maps[1] / maps[0])
+    left = difference(maps, 50 * maps, "logit", units=(logit_unit(logits), logit_unit(50 * logits)))
+    assert left == pytest.approx(np.zeros_like(maps), abs=1e-14)
+    assert not normalise(maps, "logit", unit=0.0).any()
+    with pytest.raises(ValueError, match="needs the network's unit"):
+        normalise(maps, "logit")
+
+
 def test_unknown_normalisation_is_refused() -> None:
-    with pytest.raises(DataError, match="must be one of raw, max, sum-abs, got 'sum'"):
+    with pytest.raises(DataError, match="must be one of raw, max, sum-abs, logit, got 'sum'"):
         normalise(random_maps(1, 0), "sum")
 
 

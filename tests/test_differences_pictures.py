@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from painlens.differences import ConceptWeights, best_normalisation, normalised_table, to_face_frame
+from painlens.differences import (
+    ConceptWeights,
+    Resampling,
+    best_normalisation,
+    normalised_table,
+    ranking_table,
+    to_face_frame,
+)
 from painlens.differences.strips import FOOT, PANEL, StripStyle, common_scales, strip, strips
 from painlens.regions import REGIONS, template_landmarks
 
@@ -68,6 +75,12 @@ def test_scale_is_printed_and_changes_with_the_maps() -> None:
     assert not np.array_equal(feet[0], feet[1])
 
 
+def test_strip_in_units_of_the_logit_is_that_of_the_divided_maps() -> None:
+    a, b = np.random.default_rng(0).normal(size=(2, SIZE, SIZE)).astype("f4")
+    own = strip(face(), a, b, StripStyle("logit", units=(2.0, 8.0)))[:PANEL]
+    assert np.array_equal(own, strip(face(), a / 2, b / 8, StripStyle("raw"))[:PANEL])
+
+
 def test_strips_are_webp_without_metadata() -> None:
     a, b = np.random.default_rng(0).normal(size=(2, 3, SIZE, SIZE)).astype("f4")
     files = list(strips(np.stack([face()] * 3), a, b, StripStyle("max", scales=common_scales([(a, b)], "max"))))
@@ -124,3 +137,43 @@ def test_normalisations_that_share_a_unit_find_the_planted_difference() -> None:
 def test_best_normalisation_is_one_that_shares_a_unit() -> None:
     assert best_normalisation(planted_table()) in ("max", "sum-abs", "logit")
     assert best_normalisation(planted_table().iloc[:0]) == ""
+
+
+def ranked(draws: int = 200, people: int = 10) -> pd.DataFrame:
+    """RANKING rows of the planted study, whose faces belong to some people."""
+    shares, ledger, twins = tables_of_a_planted_study()
+    number = shares["frame_id"].str[1:].astype(int)
+    shares = shares.assign(participant=(number // 2 % people).map("p{}".format))
+    weights = np.where(np.arange(20) % 2 == 1, 0.1, -0.1)
+    chosen, regions = {"eyes-closed": ConceptWeights(weights, ("pain x d",), 20)}, {"eyes-closed": "eyes"}
+    found = normalised_table(shares, ledger, twins, chosen, regions)
+    resampling = Resampling(draws, 0.95, np.random.default_rng(1))
+    return ranking_table(shares, ledger, found, chosen, regions, resampling=resampling)
+
+
+def test_scores_of_the_ranking_are_the_geometric_means_of_the_table() -> None:
+    table, ranking = planted_table(), ranked()
+    own = ranking.set_index("normalisation")["score"]
+    ratios = table.set_index("normalisation")["ratio"]
+    assert len(own) >= 3
+    assert own.to_dict() == pytest.approx({name: ratios[name] for name in own.index})
+    assert ranking.loc[ranking["place"] == "leads", "normalisation"].item() == best_normalisation(table)
+
+
+def test_equal_normalisations_are_not_told_apart_and_a_far_one_is() -> None:
+    """By the maximum and by the sum the planted study gives the same numbers; raw maps are drowned by one network."""
+    ranking = ranked().set_index("normalisation")
+    assert set(ranking.loc[["max", "sum-abs"], "place"]) == {"leads", "not told apart"}
+    assert ranking.loc[["max", "sum-abs"], "behind"].tolist() == pytest.approx([1.0, 1.0])
+    assert ranking.loc["raw", "place"] == "behind"
+    assert (ranking["behind"] >= 1).all()
+
+
+def test_one_person_ranks_without_interval() -> None:
+    ranking = ranked(people=1)
+    assert ranking["behind_low"].isna().all()
+    assert "behind" not in set(ranking["place"])
+
+
+def test_ranking_needs_null_pairs() -> None:
+    assert ranked(draws=0).empty

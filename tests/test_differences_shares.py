@@ -197,3 +197,31 @@ def test_picked_faces_do_not_depend_on_the_order_of_rows() -> None:
 def test_unknown_kind_of_consent_is_refused() -> None:
     with pytest.raises(DataError, match="display or publish, got 'any'"):
         picked(face_table({"x": 2}, 1), {}, "any")  # pyright: ignore[reportArgumentType] - what is refused
+
+
+def test_bootstrap_agrees_with_the_jackknife_and_brackets_the_means() -> None:
+    shares = study_shares(face_table({"x": 30, "y": 30}, 2))
+    table = regions_table(shares, model_a="a", model_b="b", confidence=0.95, draws=2000, rng=np.random.default_rng(0))
+    own = table[(table["normalisation"] == "raw") & (table["database"] == "all") & (table["label"] == "all")]
+    widths = (own["high_bootstrap"] - own["low_bootstrap"]) / (own["high"] - own["low"])
+    assert widths.to_numpy() == pytest.approx(1.0, abs=0.15)
+    for mean, low, high in (("mean_a", "low_a", "high_a"), ("mean_b", "low_b", "high_b")):
+        assert ((table[low] <= table[mean]) & (table[mean] <= table[high])).all()
+
+
+def test_bootstrap_needs_two_people_per_database() -> None:
+    shares = study_shares(face_table({"x": 1, "y": 5}, 4))
+    table = regions_table(shares, model_a="a", model_b="b", confidence=0.95, draws=50, rng=np.random.default_rng(0))
+    assert table.loc[table["database"] == "all", "low_a"].isna().all()
+    assert table.loc[table["database"] == "y", "low_a"].notna().all()
+
+
+def test_shares_in_units_of_the_logit_are_a_normalisation_of_the_regions() -> None:
+    faces = face_table({"x": 3, "y": 3}, 2)
+    shares = study_shares(faces)
+    units = {"a": 2.0, "b": 8.0}
+    shares["logit"] = shares["raw"] / shares["model"].map(units).astype(float)
+    table = regions_table(shares, model_a="a", model_b="b", confidence=0.95)
+    raw, own = (table[table["normalisation"] == how].reset_index(drop=True) for how in ("raw", "logit"))
+    for side, model in (("mean_a", "a"), ("mean_b", "b")):
+        assert own[side].to_numpy(dtype=float) == pytest.approx(raw[side].to_numpy(dtype=float) / units[model])

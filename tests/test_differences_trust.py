@@ -35,6 +35,28 @@ def test_similarity_ignores_units_and_signs_of_the_whole_map() -> None:
     assert np.abs(trust.similarity(maps, rng(1).normal(size=maps.shape))).max() < 0.5
 
 
+def test_network_that_answers_nearly_the_same_does_not_drown_the_other() -> None:
+    """The spread of a logit over the faces is no unit: here it is a thousandth of what hidden patches do."""
+    logit_a, map_a = looks_at(slice(0, 16), slice(0, 16))
+    _, map_b = looks_at(slice(16, 32), slice(16, 32))
+    found = np.stack([map_a - map_b] * 12)
+    faces = np.repeat(crops(1), 12, axis=0)
+    faces[:, 0, 0] += np.arange(12, dtype=np.uint8)[:, None]  # hardly a spread, but the same fall for all
+    assert logit_a(faces).std() < 0.01 * logit_a(faces).mean()
+    moved = trust.difference_faithfulness(faces, found, (logit_a, lambda given: np.zeros(len(given))))
+    assert moved.mean() == pytest.approx(
+        2**0.5, rel=0.1
+    )  # falls by its own patches only, a root mean square of f / sqrt 2
+
+
+def test_maps_that_learnt_the_labels_are_unlike_one_that_did_not() -> None:
+    base = rng(7).normal(size=(8, SIZE, SIZE))
+    taught = [base + 0.1 * rng(i).normal(size=base.shape) for i in range(3)]
+    assert trust.taught(taught, rng(9).normal(size=base.shape)).min() > 0.3
+    assert np.abs(trust.taught(taught, base + 0.1 * rng(8).normal(size=base.shape))).max() < 0.1
+    assert np.isnan(trust.taught(taught[:1], base)).all()
+
+
 def test_similarity_of_an_empty_map_is_unknown() -> None:
     assert np.isnan(trust.similarity(np.zeros((1, SIZE, SIZE)), rng().normal(size=(1, SIZE, SIZE)))).all()
 

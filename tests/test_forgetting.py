@@ -37,6 +37,7 @@ STUDY = {
     },
     "faces": {"size": 32, "detector": "none"},
     "replication": {"seeds": 1, "half_splits": 1},
+    "trust": {"randomised_labels": 0},
 }  # fmt: skip
 
 

@@ -73,6 +73,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
         "concepts": {"teeth-visible": {"definition": "teeth are visible", "region": "mouth", "labels": "labels.csv"}},
         "concept_test": {"repeats": 20, "participant_repeats": 20, "floor_permutations": 10, "smallest_cell": 2},
         "replication": {"seeds": 2, "half_splits": 1},
+        "trust": {"randomised_labels": 0},
     }
     path = folder / "study.yaml"
     path.write_text(yaml.safe_dump(study))

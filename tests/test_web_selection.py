@@ -109,7 +109,7 @@ def test_withheld_faces_are_in_no_row_and_are_counted(index: Index) -> None:
     assert found.withheld == int((~shown).sum())
 
 
-@pytest.mark.parametrize("how", ["raw", "max", "sum-abs"])
+@pytest.mark.parametrize("how", ["raw", "max", "sum-abs", "logit"])
 def test_statistics_equal_those_of_the_workflow(run: RunFolder, index: Index, how: str) -> None:
     """The second implementation without pandas against `regions_table`."""
     shares = [tables.load_table(run.folder("attribute", m) / "shares.parquet", tables.SHARES) for m in DATABASES]
@@ -181,6 +181,10 @@ def test_maps_are_normalised_as_in_the_workflow() -> None:
     maps[1] = 0
     for how in differences.NORMALISATIONS:
         np.testing.assert_allclose(pictures.normalise(maps, how), differences.normalise(maps, how))
+    units = np.array([2.0, 0.5, 0.0])
+    found = pictures.normalise(maps, "logit", units)
+    for own, plain, unit in zip(found, maps, units, strict=True):
+        np.testing.assert_allclose(own, differences.normalise(plain[None], "logit", unit=float(unit))[0])
 
 
 def test_the_index_is_kept_until_a_step_changes(run: RunFolder) -> None:

@@ -26,6 +26,7 @@ TINY = {
         "b": {"reader": "manifest", "root": "/nowhere"},
     },
     "replication": {"seeds": 1, "half_splits": 0},
+    "trust": {"randomised_labels": 0},
 }
 
 

@@ -163,7 +163,12 @@ def _relevance(
             writer.finish()
         ledgers.append(attributions.load_relevance(path).ledger)
     folder = run.folder("attribute", model)
-    tables.save_table(pd.concat(shares, ignore_index=True), folder / "shares.parquet", tables.SHARES)
+    units = [differences.logit_unit(own["logit"].to_numpy(dtype=float)) for own in ledgers]
+    table = pd.concat(shares, ignore_index=True)
+    table["logit"] = table["raw"] / table["replicate"].map(dict(zip(study.replicates, units, strict=True))).astype(
+        float
+    )
+    tables.save_table(table, folder / "shares.parquet", tables.SHARES)
     tables.save_table(pd.concat(ledgers, ignore_index=True), folder / "ledger.parquet", tables.LEDGER)
 
 

@@ -187,7 +187,7 @@ def _saw(run: RunFolder, job: Job, participant: str) -> bool:
         return True
     replicate, _, fold = job.replicate.partition("-fold=")
     part = _part_of(run, job.database, participant, f"fold={fold}" if fold else "part")
-    if part != "train" or replicate.startswith("seed="):
+    if part != "train" or not replicate.startswith("half="):
         return part in ("train", "validation")
     half, side = replicate[:-1], replicate[-1]
     split = tables.load_table(run.folder("split", job.database) / "split.parquet", tables.SPLIT)

@@ -20,7 +20,7 @@ from painlens.attributions.composites import COMPOSITES
 from painlens.attributions.lrp import SequentialLRP
 from painlens.attributions.methods import ATTRIBUTIONS, Attribution
 from painlens.attributions.network import FaceNetwork, logits_of
-from painlens.attributions.randomised import randomised
+from painlens.attributions.randomised import layers_with_weights, randomised
 from painlens.attributions.ready import Faces, Ready, RegionMaps, check_faces, explaining, together
 from painlens.attributions.relevance import Explanation, Relevance, concatenate, to_arrays
 from painlens.attributions.store import RelevanceHeader, RelevanceWriter, StoredRelevance, load_relevance
@@ -45,6 +45,7 @@ __all__ = [
     "UnsupportedStructure",
     "attribute",
     "attribute_models",
+    "layers_with_weights",
     "load_relevance",
     "logits_of",
     "randomised",

@@ -6,6 +6,11 @@ import torch
 from torch import nn
 
 
+def layers_with_weights(network: nn.Module) -> list[nn.Conv2d | nn.Linear]:
+    """The layers that `randomised` shuffles, from the input to the logits."""
+    return [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+
+
 def randomised(network: nn.Module, *, share: float, seed: int) -> nn.Module:
     """A copy of a network in which the last layers have their weights shuffled, each within itself.
 
@@ -21,7 +26,7 @@ def randomised(network: nn.Module, *, share: float, seed: int) -> nn.Module:
     if not 0 <= share <= 1:
         raise ValueError(f"share must be between 0 and 1, got {share}")
     other = copy.deepcopy(network)
-    layers = [module for module in other.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    layers = layers_with_weights(other)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for layer in layers[len(layers) - round(share * len(layers)) :]:

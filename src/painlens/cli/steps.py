@@ -14,7 +14,10 @@ from painlens.workflow.stages import Job
 app = typer.Typer()
 WITH_NETWORKS = ("pretrain", "train", "predict", "attribute", "differences", "concepts")
 ReplicateOption = Annotated[
-    str, typer.Option("--replicate", "-r", help="Which network: seed=0 ..., half=0a, half=0b ...")
+    str,
+    typer.Option(
+        "--replicate", "-r", help="Which network: seed=0 ..., half=0a, half=0b ..., shuffled=0 (permuted labels)"
+    ),
 ]
 
 

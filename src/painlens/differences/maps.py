@@ -14,6 +14,7 @@ from painlens.tables import DataError
 
 NORMALISATIONS = ("raw", "max", "sum-abs")
 PAPER = "paper"  # raw maps subtracted; the figures scale the difference (see `directions`)
+LOGIT = "logit"  # needs a number of the network, not of the map (see `logit_unit`)
 
 Maps = Float[np.ndarray, "face height width"]
 
@@ -35,14 +36,28 @@ class Directions:
     scale: Float[np.ndarray, " face"]
 
 
-def normalise(maps: Maps, how: str) -> Maps:
+def logit_unit(logits: Float[np.ndarray, " face"]) -> float:
+    """The unit of the normalisation "logit": root mean square of a network's explained logit over the test faces.
+
+    One number per network, so that a network with large logits does not dominate, while faces keep their proportions.
+
+    >>> round(logit_unit(np.array([3.0, -4.0, 5.0])), 4)
+    4.0825
+    """
+    values = np.asarray(logits, dtype=np.float64)
+    return float(np.sqrt((values**2).mean())) if len(values) else 0.0
+
+
+def normalise(maps: Maps, how: str, *, unit: float | None = None) -> Maps:
     """Maps in a unit that two models share.
 
     Parameters
     ----------
     how
         "raw": as they are, in units of the logit. "max": divided by the largest absolute value of the map. "sum-abs":
-        divided by the sum of its absolute values. A map of zeros stays one.
+        divided by the sum of its absolute values. "logit": divided by `unit`. A map of zeros stays one.
+    unit
+        `logit_unit` of the network; for "logit" only.
 
     Notes
     -----
@@ -56,15 +71,21 @@ def normalise(maps: Maps, how: str) -> Maps:
     """
     if how == "raw":
         return maps
+    if how == LOGIT:
+        if unit is None:
+            raise ValueError("the normalisation 'logit' needs the network's unit; give logit_unit of its logits")
+        return maps / maps.dtype.type(unit) if unit > 0 else np.zeros_like(maps)
     if how not in NORMALISATIONS:
-        raise DataError(f"normalisation must be one of {', '.join(NORMALISATIONS)}, got '{how}'")
+        raise DataError(f"normalisation must be one of {', '.join((*NORMALISATIONS, LOGIT))}, got '{how}'")
     size = np.abs(maps)
-    unit = size.max(axis=(1, 2), keepdims=True) if how == "max" else size.sum(axis=(1, 2), keepdims=True)
-    return np.divide(maps, unit, out=np.zeros_like(maps), where=unit > 0)
+    largest = size.max(axis=(1, 2), keepdims=True) if how == "max" else size.sum(axis=(1, 2), keepdims=True)
+    return np.divide(maps, largest, out=np.zeros_like(maps), where=largest > 0)
 
 
-def difference(maps_a: Maps, maps_b: Maps, how: str) -> Maps:
+def difference(maps_a: Maps, maps_b: Maps, how: str, *, units: tuple[float, float] | None = None) -> Maps:
     """Relevance of model A minus that of model B on the same faces; `how` is "paper" or a normalisation.
+
+    `units` are the `logit_unit` of A and of B, for "logit" only.
 
     "paper" subtracts the raw maps (Prajod, Huber, Andre 2022: "we subtract the raw saliency maps from each other"), so
     the model with the larger logits dominates; for measurement "max" is better.
@@ -72,7 +93,8 @@ def difference(maps_a: Maps, maps_b: Maps, how: str) -> Maps:
     if maps_a.shape != maps_b.shape:
         raise ValueError(f"both models need maps of the same faces, got the shapes {maps_a.shape} and {maps_b.shape}")
     unit = "raw" if how == PAPER else how
-    return normalise(maps_a, unit) - normalise(maps_b, unit)
+    of_a, of_b = units or (None, None)
+    return normalise(maps_a, unit, unit=of_a) - normalise(maps_b, unit, unit=of_b)
 
 
 def directions(differences: Maps) -> Directions:

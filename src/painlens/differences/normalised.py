@@ -8,6 +8,7 @@ import pandas as pd
 from jaxtyping import Float64
 
 from painlens.differences.concepts import ConceptWeights
+from painlens.differences.maps import logit_unit
 from painlens.tables import LEDGER, NORMALISED, SHARES, TWINS, conform
 
 FACE = ["database", "frame_id"]
@@ -45,15 +46,9 @@ def normalised_table(
     its signed sum and is shown because it fails.
     """
     shares, ledger, twins = conform(shares, SHARES), conform(ledger, LEDGER), conform(twins, TWINS)
-    total = shares.groupby([*NETWORK, *FACE], sort=False)["raw"].sum()
-    rms = {network: float(np.sqrt((own["logit"] ** 2).mean())) for network, own in ledger.groupby(NETWORK)}
     rows = []
     for concept, chosen in weights.items():
-        own = shares[shares["region"] == regions[concept]].set_index([*NETWORK, *FACE])
-        own = own.assign(**{
-            "logit": own["raw"] / [rms[model, replicate] for model, replicate, *_ in own.index],
-            DIVIDED_BY_SUM: own["raw"] / total.reindex(own.index).where(lambda s: s != 0),
-        })  # fmt: skip
+        own = measure_units(shares, ledger, regions[concept])
         truth = _truth(twins, concept)
         for how in (*COMPARED, DIVIDED_BY_SUM):
             measure = _measured(own[how], chosen.weights)
@@ -61,20 +56,43 @@ def normalised_table(
     return conform(pd.DataFrame(rows, columns=list(NORMALISED.columns)), NORMALISED)
 
 
-def best_normalisation(table: pd.DataFrame) -> str:
-    """The normalisation that recovers planted truth best: largest geometric mean of the ratios; "" without rows.
+def measure_units(shares: pd.DataFrame, ledger: pd.DataFrame, region: str) -> pd.DataFrame:
+    """Relevance of one region under every normalisation, indexed by model, replicate, database and frame_id.
+
+    Beside a column for each normalisation those of the face: participant and label.
+    """
+    total = shares.groupby([*NETWORK, *FACE], sort=False)["raw"].sum()
+    units = {network: logit_unit(own["logit"].to_numpy(dtype=float)) for network, own in ledger.groupby(NETWORK)}
+    own = shares[shares["region"] == region].set_index([*NETWORK, *FACE])
+    own = own.assign(**{
+        "logit": own["raw"] / [units[model, replicate] for model, replicate, *_ in own.index],
+        DIVIDED_BY_SUM: own["raw"] / total.reindex(own.index).where(lambda s: s != 0),
+    })  # fmt: skip
+    return own[["participant", "label", *COMPARED, DIVIDED_BY_SUM]]
+
+
+def counted_concepts(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of NORMALISED that decide which normalisation is best.
 
     With twins, those concepts count whose twins differ between the models by more than the median; normalisations that
-    go against the truth are out.
+    go against the truth are out. A ratio of 0 or without null pairs decides nothing.
     """
     known = table.dropna(subset=["ratio"])
     if known["truth"].notna().any():
         known = known[known["truth"].abs() >= known["truth"].abs().median()]
         agreeing = known.groupby("normalisation")["agrees"].mean()
         known = known[known["normalisation"].isin(agreeing.index[agreeing > 0])]
-    if known.empty:
+    return known[known["ratio"] > 0]
+
+
+def best_normalisation(table: pd.DataFrame) -> str:
+    """The normalisation that recovers planted truth best: largest geometric mean of the ratios; "" without rows.
+
+    Which rows count is told in `counted_concepts`, and how certain the choice is in `ranking_table`.
+    """
+    ratios = counted_concepts(table)
+    if ratios.empty:
         return ""
-    ratios = known[known["ratio"] > 0]
     logs = ratios.assign(log=np.log(ratios["ratio"].to_numpy(dtype=float)))
     return str(logs.groupby("normalisation")["log"].mean().idxmax())
 
@@ -115,11 +133,23 @@ def _pairs(
 
 def _null_rms(measure: "pd.Series[float]") -> float:
     """Root mean square of the differences between networks of one database; NaN without such a pair."""
-    gaps = []
-    for _, own in measure.groupby("model"):
-        of_replicate = own.droplevel("model")
-        splits = [name[:-1] for name in of_replicate.index if name.startswith("half=") and name.endswith("a")]
-        gaps += [(of_replicate[f"{s}a"] - of_replicate[f"{s}b"]) / np.sqrt(2) for s in splits]
+    first, second, scale = null_pairs(pd.MultiIndex.from_tuples(measure.index.tolist(), names=NETWORK))
+    values = measure.to_numpy(dtype=float)
+    return float(np.sqrt(np.mean(np.square((values[first] - values[second]) * scale)))) if len(first) else np.nan
+
+
+def null_pairs(networks: pd.MultiIndex) -> tuple[np.ndarray, np.ndarray, Float64[np.ndarray, " pair"]]:
+    """Pairs of networks of one database: places of the first and of the second, and the factor of their gap.
+
+    Complementary halves where a database has them, with 1 / sqrt(2); else all pairs of its networks, with 1.
+    """
+    place = {(str(model), str(replicate)): number for number, (model, replicate) in enumerate(networks)}
+    pairs: list[tuple[int, int, float]] = []
+    for model in dict.fromkeys(name for name, _ in place):
+        names = [replicate for own, replicate in place if own == model]
+        splits = [name[:-1] for name in names if name.startswith("half=") and name.endswith("a")]
+        pairs += [(place[model, f"{s}a"], place[model, f"{s}b"], 0.5**0.5) for s in splits]
         if not splits:
-            gaps += [of_replicate[a] - of_replicate[b] for a, b in combinations(of_replicate.index, 2)]
-    return float(np.sqrt(np.mean(np.square(gaps)))) if gaps else np.nan
+            pairs += [(place[model, a], place[model, b], 1.0) for a, b in combinations(names, 2)]
+    first, second, scale = (np.array([pair[number] for pair in pairs]) for number in range(3))
+    return first.astype(int), second.astype(int), scale.astype(float)

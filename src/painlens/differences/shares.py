@@ -8,7 +8,8 @@ import pandas as pd
 from jaxtyping import Float64, UInt8
 from scipy import stats
 
-from painlens.differences.maps import NORMALISATIONS, Maps
+from painlens.differences.maps import LOGIT, NORMALISATIONS, Maps
+from painlens.differences.resampling import mean_intervals, people_of
 from painlens.regions import REGIONS as REGION_NAMES
 from painlens.regions import region_areas, region_shares
 from painlens.tables import REGIONS, SHARES, DataError, conform
@@ -24,6 +25,7 @@ def shares_table(
     *,
     model: str,
     replicate: str,
+    unit: float | None = None,
 ) -> pd.DataFrame:
     """Rows of the SHARES table for one network: relevance summed over every region of every face.
 
@@ -37,6 +39,8 @@ def shares_table(
         uint8 (n, height, width), index into `regions.REGIONS`.
     faces
         Columns database, frame_id, participant, label, in the order of the maps.
+    unit
+        `logit_unit` of the network, for the column "logit"; without it there is none.
     """
     if not len(maps) == len(regions) == len(faces):
         raise ValueError(
@@ -47,28 +51,41 @@ def shares_table(
     units = {"raw": np.ones(len(maps)), "max": size.max((1, 2)), "sum-abs": size.sum((1, 2), dtype=np.float64)}
     columns = {"area": region_areas(regions)}
     for how in NORMALISATIONS:
-        unit = units[how][:, None]
-        columns[how] = np.divide(raw, unit, out=np.zeros_like(raw), where=unit > 0)
+        of_map = units[how][:, None]
+        columns[how] = np.divide(raw, of_map, out=np.zeros_like(raw), where=of_map > 0)
+    if unit is not None:
+        columns[LOGIT] = raw / unit if unit > 0 else np.zeros_like(raw)
     table = faces[[*FACE, "participant", "label"]].reset_index(drop=True)
     table = table.loc[table.index.repeat(len(REGION_NAMES))].reset_index(drop=True)
     table = table.assign(model=model, replicate=replicate, region=list(REGION_NAMES) * len(faces))
     return conform(table.assign(**{name: values.ravel() for name, values in columns.items()}), SHARES)
 
 
-def regions_table(shares: pd.DataFrame, *, model_a: str, model_b: str, confidence: float) -> pd.DataFrame:
+def regions_table(
+    shares: pd.DataFrame,
+    *,
+    model_a: str,
+    model_b: str,
+    confidence: float,
+    draws: int = 0,
+    rng: np.random.Generator | None = None,
+) -> pd.DataFrame:
     """Rows of the REGIONS table: mean relevance of two models in every region, and the difference A - B.
 
     Faces weigh equally; the networks of all seeds are averaged per face, those of halves are left out. The interval is
     a t interval from the jackknife over test participants, stratified by database, with Satterthwaite's degrees of
     freedom: it says how the difference of **these networks** would vary with other people in the test, and nothing
-    about networks that were trained again. It is missing where a database has fewer than two participants.
+    about networks that were trained again. It is missing where a database has fewer than two participants. A bootstrap
+    over participants, drawn within their database, gives a second interval of the difference and those of both means.
 
     Parameters
     ----------
     shares
         Rows of SHARES of both models, on the same faces.
     confidence
-        Of the interval, e.g. .95.
+        Of the intervals, e.g. .95.
+    draws, rng
+        Of the bootstrap; without draws its columns are missing.
 
     Raises
     ------
@@ -84,6 +101,7 @@ def regions_table(shares: pd.DataFrame, *, model_a: str, model_b: str, confidenc
             a, b = values[model_a][chosen], values[model_b][chosen]
             middle = (a - b).mean(axis=0)
             half = _half_width(a - b, faces, quantile)
+            ends = _bootstrapped(a, b, faces, draws=draws, confidence=confidence, rng=rng)
             for index, region in enumerate(by_face.regions):
                 rows.append({
                     "model_a": model_a, "model_b": model_b, "normalisation": how, "database": database, "label": label,
@@ -91,8 +109,30 @@ def regions_table(shares: pd.DataFrame, *, model_a: str, model_b: str, confidenc
                     "difference": middle[index], "low": middle[index] - half[index],
                     "high": middle[index] + half[index], "faces": len(faces),
                     "participants": len(faces[["database", "participant"]].drop_duplicates()),
+                    **{name: values[index] for name, values in ends.items()},
                 })  # fmt: skip
     return conform(pd.DataFrame(rows), REGIONS)
+
+
+def _bootstrapped(
+    a: Float64[np.ndarray, "face region"],
+    b: Float64[np.ndarray, "face region"],
+    faces: pd.DataFrame,
+    *,
+    draws: int,
+    confidence: float,
+    rng: np.random.Generator | None,
+) -> dict[str, Float64[np.ndarray, " region"]]:
+    """Ends of the bootstrap's intervals: of the difference and of both means, all under the same draws."""
+    if not draws or rng is None:
+        return {}
+    people = people_of(faces)
+    low, high = mean_intervals(np.hstack([a - b, a, b]), people, draws=draws, confidence=confidence, rng=rng)
+    lows, highs = np.split(low, 3), np.split(high, 3)
+    found = {}
+    for name, own_low, own_high in zip(("bootstrap", "a", "b"), lows, highs, strict=True):
+        found |= {f"low_{name}": own_low, f"high_{name}": own_high}
+    return found
 
 
 def region_candidates(regions: pd.DataFrame, *, normalisation: str, database: str, label: str) -> pd.DataFrame:
@@ -138,9 +178,10 @@ def _by_face(shares: pd.DataFrame, model_a: str, model_b: str) -> _ByFace:
     seeds = shares[shares["model"].isin(pair) & shares["replicate"].str.startswith("seed=")]
     faces = seeds[[*FACE, "participant", "label"]].drop_duplicates(FACE).sort_values(FACE).reset_index(drop=True)
     regions = tuple(name for name in REGION_NAMES if name in set(seeds["region"]))
-    mean = seeds.groupby(["model", *FACE, "region"])[list(NORMALISATIONS)].mean()
+    units = [*NORMALISATIONS, *([LOGIT] if LOGIT in seeds and seeds[LOGIT].notna().all() else [])]
+    mean = seeds.groupby(["model", *FACE, "region"])[units].mean()
     values = {}
-    for how in NORMALISATIONS:
+    for how in units:
         wide = mean[how].unstack("region")
         values[how] = {}
         for model in pair:

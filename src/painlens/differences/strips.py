@@ -14,13 +14,19 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from painlens.differences.colours import ONE_SIDED, SIGNED, colourise, scale_of
-from painlens.differences.maps import PAPER, normalise
+from painlens.differences.maps import LOGIT, PAPER, normalise
 
 PANEL = 112  # pixels
 FOOT = 14  # pixels for the scales
 SHARE_IN_SCALE = 0.995  # single pixels are several times as large as all others and would leave the rest blank
 QUALITY = 80
-_UNITS = {PAPER: "logit/pixel", "raw": "logit/pixel", "max": "of the largest pixel", "sum-abs": "of sum |R|"}
+_UNITS = {
+    PAPER: "logit/pixel",
+    "raw": "logit/pixel",
+    LOGIT: "of the logit's RMS",
+    "max": "of the largest pixel",
+    "sum-abs": "of sum |R|",
+}
 
 
 @dataclass(frozen=True)
@@ -30,17 +36,20 @@ class StripStyle:
     Attributes
     ----------
     normalisation
-        Of the maps before subtraction: "paper", "raw", "max" or "sum-abs".
+        Of the maps before subtraction: "paper", "raw", "logit", "max" or "sum-abs".
     signed, one_sided
         Colour maps, names of `painlens.differences.colours.NAMES`.
     scales
         Last values of the maps' and of the differences' colours; None: each strip its own.
+    units
+        `logit_unit` of both networks; for "logit" only.
     """
 
     normalisation: str
     signed: str = SIGNED
     one_sided: str = ONE_SIDED
     scales: tuple[float, float] | None = None
+    units: tuple[float, float] | None = None
 
 
 def strip(
@@ -50,8 +59,9 @@ def strip(
     style: StripStyle,
 ) -> UInt8[np.ndarray, "rows columns 3"]:
     """The picture of one face and pair, uint8 (PANEL + FOOT, 5 PANEL, 3)."""
-    unit = "raw" if style.normalisation == PAPER else style.normalisation
-    a, b = (normalise(m[None], unit)[0] for m in (map_a, map_b))
+    how = "raw" if style.normalisation == PAPER else style.normalisation
+    units = style.units or (None, None)
+    a, b = (normalise(m[None], how, unit=unit)[0] for m, unit in zip((map_a, map_b), units, strict=True))
     found = a.astype(np.float64) - b
     own = style.scales or (scale_of(a, b, share=SHARE_IN_SCALE), scale_of(found, share=SHARE_IN_SCALE))
     panels = [
@@ -81,12 +91,14 @@ def strips(
 def common_scales(
     blocks: Iterable[tuple[Float[np.ndarray, "face height width"], Float[np.ndarray, "face height width"]]],
     normalisation: str,
+    units: tuple[float, float] | None = None,
 ) -> tuple[float, float]:
     """One scale for the maps and one for the differences of many faces: the medians of the faces' own."""
-    unit = "raw" if normalisation == PAPER else normalisation
+    how = "raw" if normalisation == PAPER else normalisation
+    unit_a, unit_b = units or (None, None)
     own: list[tuple[float, float]] = []
     for maps_a, maps_b in blocks:
-        pairs = zip(normalise(maps_a, unit), normalise(maps_b, unit), strict=True)
+        pairs = zip(normalise(maps_a, how, unit=unit_a), normalise(maps_b, how, unit=unit_b), strict=True)
         own += [(scale_of(a, b, share=SHARE_IN_SCALE), scale_of(a - b, share=SHARE_IN_SCALE)) for a, b in pairs]
     middle = np.median(np.array(own or [(0.0, 0.0)]), axis=0)
     return float(middle[0]), float(middle[1])

@@ -1,7 +1,9 @@
 """Is a map trustworthy? Checks with a plain answer, cheap enough to be run for every study.
 
 * **Randomisation** (Adebayo et al. 2018): with random weights the map must change; a map that does not shows the
-  picture and not the network. Layers are randomised from the logits downwards, more and more of them.
+  picture and not the network. Layers are randomised from the logits downwards, more and more of them. And a network
+  that was trained on permuted labels has seen the same faces and learnt nothing about the classes: maps of networks
+  with the right labels must be more alike among themselves than to its map.
 * **Faithfulness** (Samek et al. 2017): patches that the map ranks first must move the logit more than patches at
   random; patches ranked by the **difference** of two maps must move the difference of the two logits.
 * **Stability**: a face moved by a pixel or two must give the moved map.
@@ -33,6 +35,7 @@ DRAWS = 1000  # of the bootstrap
 BOUNDS: dict[str, tuple[float, bool]] = {
     "randomised layers": (0.5, False),
     "randomised network": (0.5, False),
+    "randomised labels": (0.0, True),
     "deletion": (0.0, True),
     "insertion": (0.0, True),
     "difference deletion": (0.0, True),
@@ -88,15 +91,19 @@ def difference_faithfulness(faces: Faces, differences: Maps, logits: tuple[Logit
 
     Once the patches are hidden where A has most relevance beyond B, once those where B has most beyond A. Each model's
     logit must fall more by its own patches: (n,), the sum of both falls beyond the other's patches, above 0 where the
-    difference is faithful. Logits are divided by their spread over the faces, a unit that two networks do not share
-    otherwise. A and B exchanged give the same.
+    difference is faithful. The unit of each network is the root mean square of its falls by both sets of patches over
+    the faces, so that the mean lies between -4 and 4; a network whose logit never moves counts 0. (The spread of the
+    logit over the faces is no unit: a network that answers nearly the same to all faces has almost none, and its share
+    then drowns the other's.) A and B exchanged give the same.
     """
     blurred = _blurred(faces)
     hidden = [_mixed(faces, blurred, _first_patches(_blocks(sign * differences))) for sign in (1, -1)]
     total = np.zeros(len(faces))
     for logit, (own, other) in zip(logits, ((0, 1), (1, 0)), strict=True):
-        spread = max(float(np.std(logit(faces))), 1e-9)
-        total += (logit(hidden[other]) - logit(hidden[own])) / spread
+        before = logit(faces)
+        falls = np.stack([before - logit(hidden[own]), before - logit(hidden[other])])
+        unit = float(np.sqrt((falls**2).mean()))
+        total += (falls[0] - falls[1]) / unit if unit > 0 else 0.0
     return total
 
 
@@ -132,6 +139,16 @@ def agreement(maps: Sequence[tuple[str, Maps]]) -> dict[str, Float[np.ndarray, "
             pairs["same" if database == other_database else "other"].append(similarity(own, other))
     empty = np.full(len(maps[0][1]), np.nan)
     return {name: np.mean(found, axis=0) if found else empty for name, found in pairs.items()}
+
+
+def taught(maps: Sequence[Maps], untaught: Maps) -> Float[np.ndarray, " face"]:
+    """How much more alike maps of networks with the right labels are than they are to one with permuted labels.
+
+    (n,): mean similarity over pairs of `maps`, networks of one database, minus that of each to `untaught`; NaN for
+    fewer than two networks.
+    """
+    alike = agreement([*(("taught", own) for own in maps), ("untaught", untaught)])
+    return alike["same"] - alike["other"]
 
 
 def summary(

@@ -29,6 +29,8 @@ class Example:
         uint8 RGB (height, width, 3).
     map_a, map_b
         float32 (height, width), relevance for the target class, raw: in units of the logit.
+    unit_a, unit_b
+        `differences.logit_unit` of the two networks, for the normalisation "logit".
     answers
         Model -> class that its network answers.
     consent_display, consent_publish
@@ -49,6 +51,8 @@ class Example:
     consent_display: str
     consent_publish: str
     region: str = ""
+    unit_a: float = 1.0
+    unit_b: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,9 @@ class ReportInputs:
     label_noise: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.LABEL_NOISE))
     trust: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.TRUST))
     normalised: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.NORMALISED))
+    ranking: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.RANKING))
+    randomised: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.RANDOMISED))
+    untaught: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.UNTAUGHT))
     examples: tuple[Example, ...] = ()
     mean_maps: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
     trainings: tuple[TrainedNetwork, ...] = ()
@@ -169,6 +176,7 @@ _CONFORMED = (
     tables.METRICS, tables.PREVALENCE, tables.ERRORS, tables.REGIONS, tables.LEDGER, tables.CONCEPTS,
     tables.ASSOCIATION, tables.DECODABILITY, tables.REPLICATION, tables.CAUSES, tables.VERDICTS,
     tables.DIRECTIONS, tables.LAYERS, tables.RELIABILITY, tables.LABEL_NOISE, tables.TRUST, tables.NORMALISED,
+    tables.RANKING, tables.RANDOMISED, tables.UNTAUGHT,
     tables.FRAMES, tables.FACES, tables.SPLIT,
 )  # fmt: skip
 

@@ -26,6 +26,7 @@ _UNITS = {
     "raw": "logit per pixel",
     "max": "of the largest pixel",
     "sum-abs": "of Σ|R|",
+    differences.LOGIT: "of the network's logit (RMS), per pixel",
 }
 
 
@@ -48,8 +49,7 @@ def example_strip(example: Example, *, normalisation: str, target: str, opacity:
         1: the maps alone. Below 1 they lie over the face in grey.
     """
     a, b = example.model_a, example.model_b
-    unit = "raw" if normalisation == differences.PAPER else normalisation
-    map_a, map_b = (differences.normalise(m[None], unit)[0] for m in (example.map_a, example.map_b))
+    map_a, map_b = _normalised(example, normalisation)
     given = [numbers.plain(answer) for answer in example.answers.values()]
     answers = "; ".join(f"{model}: {answer}" for model, answer in zip(example.answers, given, strict=True))
     if len(given) > 1 and len(set(given)) == 1:
@@ -65,6 +65,13 @@ def example_strip(example: Example, *, normalisation: str, target: str, opacity:
         pictures=(Picture(data_address(example.face)), *panels.pictures),
         scales=_scales(panels, _UNITS[normalisation]),
     )
+
+
+def _normalised(example: Example, how: str) -> list[NDArray[np.floating]]:
+    """Both maps of a face in the unit in which they are subtracted."""
+    unit = "raw" if how == differences.PAPER else how
+    pairs = ((example.map_a, example.unit_a), (example.map_b, example.unit_b))
+    return [differences.normalise(own[None], unit, unit=of_network)[0] for own, of_network in pairs]
 
 
 def map_strip(
@@ -152,9 +159,8 @@ def figure_1(
         Height and width of a panel in pixels.
     """
     rows = []
-    unit = "raw" if normalisation == differences.PAPER else normalisation
     for example in examples:
-        map_a, map_b = (differences.normalise(m[None], unit)[0] for m in (example.map_a, example.map_b))
+        map_a, map_b = _normalised(example, normalisation)
         found = map_a.astype(np.float64) - map_b
         scale, own = scale_of(map_a, map_b, share=SHARE_IN_SCALE), scale_of(found, share=SHARE_IN_SCALE)
         panels = [

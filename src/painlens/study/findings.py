@@ -73,8 +73,29 @@ class Annotation(Section):
 class Differences(Section):
     """How two relevance maps of one face are subtracted."""
 
-    normalisation: Literal["paper", "max", "sum-abs", "raw"] = Field(
-        default="paper", description="what the figures show"
+    normalisation: Literal["paper", "raw", "logit", "max", "sum-abs"] = Field(
+        default="paper",
+        description="of single faces before subtraction; paper: raw maps, the difference is scaled; logit: by the root "
+        "mean square of the network's logit; max, sum-abs: of each map",
+    )
+    bootstrap: int = Field(
+        default=1000, ge=0, description="draws over test participants for regions and normalisations (ours); 0: none"
+    )
+
+
+class Trust(Section):
+    """Checks of the maps; their badges stand in the report."""
+
+    faces: int = Field(default=48, ge=2, description="test faces that the checks run on (ours)")
+    depths: int = Field(
+        default=6, ge=2, description="points of the curve of randomised layers, from the logits to all layers (ours)"
+    )
+    randomised_labels: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="a network per database is trained on permuted labels, for this share of the others' steps: a "
+        "floor for maps and regions (Adebayo et al. 2018; the share is ours); 0: none",
     )
 
 

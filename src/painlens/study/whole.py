@@ -11,6 +11,7 @@ from painlens.study.findings import (
     Differences,
     Expectation,
     Report,
+    Trust,
 )
 from painlens.study.networks import Backbone, Faces, Pretraining, Replication, Training
 from painlens.study.section import Name, Section
@@ -31,6 +32,7 @@ class Study(Section):
     concepts: dict[Name, Concept] = Field(default_factory=dict)
     annotation: Annotation = Annotation()
     differences: Differences = Differences()
+    trust: Trust = Trust()
     concept_test: ConceptTest = ConceptTest()
     replication: Replication = Replication()
     expect: Expectation = Expectation()
@@ -93,10 +95,23 @@ class Study(Section):
 
     @property
     def networks(self) -> tuple[str, ...]:
-        """Names of the networks of each database that are trained: the replicates, or `seed=0-fold=1` ... of each."""
+        """Names of the networks of each database that answer: the replicates, or `seed=0-fold=1` ... of each."""
         return tuple(network for replicate in self.replicates for network in self.networks_of(replicate))
 
     def networks_of(self, replicate: str) -> tuple[str, ...]:
         """The networks that a replicate consists of, in the order of the folds."""
         folds = self.replication.cross_fitting
         return tuple(f"{replicate}-fold={fold}" for fold in range(1, folds + 1)) or (replicate,)
+
+    @property
+    def untaught(self) -> tuple[str, ...]:
+        """Name of the network of each database that learns permuted labels, `shuffled=0`, if there is one.
+
+        It answers nobody and takes part in no test; it serves the checks of the maps, on the first fold's faces.
+        """
+        return self.networks_of("shuffled=0")[:1] if self.trust.randomised_labels else ()
+
+    @property
+    def trainings(self) -> tuple[str, ...]:
+        """Names of all networks of each database that are trained."""
+        return (*self.networks, *self.untaught)

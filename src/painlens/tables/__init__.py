@@ -31,11 +31,14 @@ from painlens.tables.of_findings import (
     LAYERS,
     LEDGER,
     NORMALISED,
+    RANDOMISED,
+    RANKING,
     REGIONS,
     RELIABILITY,
     REPLICATION,
     SHARES,
     TRUST,
+    UNTAUGHT,
     VERDICTS,
 )
 from painlens.tables.of_networks import ERRORS, HISTORY, METRICS, PREDICTIONS, PREVALENCE, TWINS
@@ -47,6 +50,7 @@ SCHEMAS = {
         FRAMES, FACES, SUGGESTIONS, SPLIT, CONCEPTS, HISTORY, PREDICTIONS, TWINS, METRICS, PREVALENCE, ERRORS,
         LEDGER, SHARES, REGIONS, CAUSES, ASSOCIATION, DECODABILITY, REPLICATION, VERDICTS,
         LAYERS, DIRECTIONS, RELIABILITY, LABEL_NOISE, TRUST, NORMALISED,
+        RANKING, RANDOMISED, UNTAUGHT,
     )
 }  # fmt: skip
 
@@ -67,6 +71,8 @@ __all__ = [
     "NORMALISED",
     "PREDICTIONS",
     "PREVALENCE",
+    "RANDOMISED",
+    "RANKING",
     "REGIONS",
     "RELIABILITY",
     "REPLICATION",
@@ -76,6 +82,7 @@ __all__ = [
     "SUGGESTIONS",
     "TRUST",
     "TWINS",
+    "UNTAUGHT",
     "VERDICTS",
     "Begun",
     "Column",

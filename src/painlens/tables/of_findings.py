@@ -35,6 +35,9 @@ SHARES = Schema(
         "raw": Column("real", "sum of relevance in the region"),
         "max": Column("real", "the same after division of the map by its largest absolute value"),
         "sum-abs": Column("real", "the same after division by the sum of absolute relevance"),
+        "logit": Column(
+            "real", "the same after division by the root mean square of the network's logit", required=False
+        ),
     },
 )
 
@@ -45,7 +48,7 @@ REGIONS = Schema(
     {
         "model_a": Column("text", "first model"),
         "model_b": Column("text", "second model"),
-        "normalisation": Column("text", "of the maps before subtraction: raw, max, sum-abs"),
+        "normalisation": Column("text", "of the maps before subtraction: raw, max, sum-abs, logit"),
         "database": Column("text", "database of the faces, or all"),
         "label": Column("text", "class of the faces, or all"),
         "region": Column("text", "facial region"),
@@ -56,6 +59,12 @@ REGIONS = Schema(
         "high": Column("real", "upper end"),
         "faces": Column("integer", "number of faces"),
         "participants": Column("integer", "number of participants"),
+        "low_bootstrap": Column("real", "the same by a bootstrap over participants", required=False),
+        "high_bootstrap": Column("real", "upper end", required=False),
+        "low_a": Column("real", "lower end of mean_a by that bootstrap", required=False),
+        "high_a": Column("real", "upper end", required=False),
+        "low_b": Column("real", "lower end of mean_b by that bootstrap", required=False),
+        "high_b": Column("real", "upper end", required=False),
     },
 )
 
@@ -77,6 +86,40 @@ TRUST = Schema(
     },
 )
 
+RANDOMISED = Schema(
+    "randomised",
+    "how alike maps remain when a network's layers are randomised from the logits downwards",
+    ("model", "method", "layers"),
+    {
+        "model": Column("text", "database that the network was trained on"),
+        "method": Column("text", "attribution method; edges: the method that must fail"),
+        "layers": Column("integer", "layers with shuffled weights, counted from the logits"),
+        "of": Column("integer", "layers with weights"),
+        "similarity": Column("real", "to the map of the network as it is, mean over faces"),
+        "low": Column("real", "lower end of its interval over participants (bootstrap)"),
+        "high": Column("real", "upper end"),
+        "faces": Column("integer", "number of faces"),
+        "participants": Column("integer", "number of participants"),
+    },
+)
+
+UNTAUGHT = Schema(
+    "untaught",
+    "relevance of one facial region in a network, and in one that was trained on permuted labels: a floor",
+    ("model", "region"),
+    {
+        "model": Column("text", "database that both networks were trained on"),
+        "region": Column("text", "facial region"),
+        "taught": Column("real", "sum of the max-normalised map in the region, mean over faces, right labels"),
+        "untaught": Column("real", "the same with permuted labels"),
+        "difference": Column("real", "taught minus untaught"),
+        "low": Column("real", "lower end of its interval over participants (bootstrap)"),
+        "high": Column("real", "upper end"),
+        "faces": Column("integer", "number of faces"),
+        "participants": Column("integer", "number of participants"),
+    },
+)
+
 NORMALISED = Schema(
     "normalised",
     "how well relevance of a concept's region tells planted from null under one normalisation",
@@ -91,6 +134,24 @@ NORMALISED = Schema(
         "ratio": Column("real", "|difference| over null_rms"),
         "truth": Column("real", "A minus B of the twins' change of log-odds; missing without twins"),
         "agrees": Column("real", "correlation with the twins' change of log-odds over all networks"),
+    },
+)
+
+RANKING = Schema(
+    "ranking",
+    "how well one normalisation tells planted from null in this study, beside the leading one",
+    ("normalisation",),
+    {
+        "normalisation": Column("text", "of the maps before subtraction"),
+        "score": Column("real", "geometric mean of the ratios of the normalised table, over the concepts that count"),
+        "low": Column("real", "lower end of its interval (bootstrap over test participants and null pairs)"),
+        "high": Column("real", "upper end"),
+        "behind": Column("real", "score of the leading normalisation over this one's"),
+        "behind_low": Column("real", "lower end of its interval, under the same draws"),
+        "behind_high": Column("real", "upper end"),
+        "place": Column("text", "leads, not told apart (the interval of behind holds 1), behind"),
+        "participants": Column("integer", "number of test participants"),
+        "null_pairs": Column("integer", "number of pairs of networks of one database"),
     },
 )
 

@@ -12,6 +12,7 @@ from painlens.regions import REGIONS
 from painlens.web import people, pictures, words
 from painlens.web.access import require
 from painlens.web.gallery import View, view_of
+from painlens.web.index import LOGIT
 from painlens.web.pages import json_for_script, refuse, render
 from painlens.web.run import Run
 from painlens.web.selection import (
@@ -234,7 +235,7 @@ def _strips(view: View, row: int) -> list[dict[str, Any]]:
         }
 
     seeds = [entry("mean of all seeds", seeds="all")] + [entry(seed, seeds=seed) for seed in view.index.seeds]
-    norms = [entry(words.NORMS[norm], norm=norm) for norm in (PAPER, "max", "sum-abs")]
+    norms = [entry(words.NORMS[norm], norm=norm) for norm in (PAPER, LOGIT, "max", "sum-abs")]
     return [{"title": "Seeds", "entries": seeds}, {"title": "Normalisations", "entries": norms}]
 
 

@@ -22,6 +22,7 @@ from painlens.workflow.stages import Job
 
 FORMAT = "painlens inspection index 1"
 NORMALISATIONS = ("raw", "max", "sum-abs")
+LOGIT = "logit"  # raw, divided by a number of each network
 UNKNOWN = -1
 
 
@@ -82,6 +83,13 @@ class Index:
 
     def __len__(self) -> int:
         return len(self.frame_id)
+
+    def logit_units(self, model: int, seeds: tuple[int, ...]) -> NDArray[np.float64]:
+        """Root mean square of the logit over all faces, of each seed: the unit of the normalisation "logit"."""
+        logits = self.ledger[model, list(seeds), :, 0]
+        known = np.isfinite(logits)
+        squares = np.where(known, logits, 0.0) ** 2
+        return np.sqrt(squares.sum(axis=1) / np.maximum(known.sum(axis=1), 1))
 
 
 ARRAYS = (

@@ -118,7 +118,8 @@ def _mean(view: View, model: int, seeds: tuple[int, ...], rows: NDArray[np.intp]
                 data = file["attribution"]
                 assert isinstance(data, h5py.Dataset)
                 for block in _blocks(places, max(1, BLOCK // (data.shape[2] * data.shape[3]))):
-                    maps = pictures.normalise(data[block, 0], view.query.norm)
+                    units = np.repeat(view.index.logit_units(model, (seed,)), block.stop - block.start)
+                    maps = pictures.normalise(data[block, 0], view.query.norm, units)
                     wanted = np.isin(np.arange(block.start, block.stop), places)
                     part = maps[wanted].sum(axis=0, dtype=np.float64)
                     total = part if total is None else total + part

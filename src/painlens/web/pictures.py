@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from painlens.web.index import LOGIT
 from painlens.web.selection import PAPER, Query, model_rows, seed_rows
 
 if TYPE_CHECKING:
@@ -61,10 +62,17 @@ def colourise(relevance: NDArray[np.floating], scale: float, name: str) -> NDArr
     return colour_table(name)[np.floor(index + 0.5).astype(np.intp)]
 
 
-def normalise(maps: NDArray[np.float32], how: str) -> NDArray[np.float32]:
-    """Maps (n, height, width) in a unit that two models share; see `painlens.differences.normalise`."""
+def normalise(maps: NDArray[np.float32], how: str, units: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
+    """Maps (n, height, width) in a unit that two models share; see `painlens.differences.normalise`.
+
+    `units` are those of the maps' networks, for "logit".
+    """
     if how in ("raw", PAPER):
         return maps
+    if how == LOGIT:
+        assert units is not None
+        of_network = np.broadcast_to(units.astype(np.float32)[:, None, None], maps.shape)
+        return np.divide(maps, of_network, out=np.zeros_like(maps), where=of_network > 0)
     size = np.abs(maps)
     unit = size.max(axis=(1, 2), keepdims=True) if how == "max" else size.sum(axis=(1, 2), keepdims=True)
     return np.divide(maps, unit, out=np.zeros_like(maps), where=unit > 0)
@@ -72,11 +80,14 @@ def normalise(maps: NDArray[np.float32], how: str) -> NDArray[np.float32]:
 
 def maps_of(run: "Run", row: int, query: Query) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
     """Normalised maps (height, width) of A and B, mean over the chosen seeds; None where one is not computed."""
-    found = [run.maps(row, model, seed_rows(run.faces, query)) for model in model_rows(run.faces, query)]
-    if found[0] is None or found[1] is None:
-        return None
-    a, b = (normalise(maps, query.norm).mean(axis=0) for maps in found if maps is not None)
-    return a, b
+    seeds, models = seed_rows(run.faces, query), model_rows(run.faces, query)
+    found = []
+    for model in models:
+        maps = run.maps(row, model, seeds)
+        if maps is None:
+            return None
+        found.append(normalise(maps, query.norm, run.faces.logit_units(model, seeds)).mean(axis=0))
+    return found[0], found[1]
 
 
 def scale_of(a: NDArray[np.floating], b: NDArray[np.floating]) -> Scale:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from painlens.regions import REGIONS
-from painlens.web.index import NORMALISATIONS, Index
+from painlens.web.index import LOGIT, NORMALISATIONS, Index
 
 PAPER = "paper"  # raw maps subtracted, as the paper's figures
 PER_PAGE = (50, 100, 200)
@@ -84,7 +84,7 @@ def choices(index: Index) -> dict[str, tuple[str, ...]]:
     return {
         "pair": pairs,
         "seeds": (ALL_SEEDS, *index.seeds),
-        "norm": (PAPER, *NORMALISATIONS),
+        "norm": (PAPER, *NORMALISATIONS, LOGIT),
         "database": ("", *index.models),
         "label": ("", *sorted(set(index.label.tolist()))),
         "a": ("", *index.classes),
@@ -212,10 +212,16 @@ def answers(index: Index, query: Query) -> tuple[NDArray[np.int8], NDArray[np.in
 
 def shares(index: Index, query: Query) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Relevance per region (face, region) of A and of B, mean over the chosen seeds; NaN where not computed."""
-    how = NORMALISATIONS.index("raw" if query.norm == PAPER else query.norm)
-    seeds = list(seed_rows(index, query))
-    a, b = model_rows(index, query)
-    return tuple(index.shares[how, m][seeds].astype(np.float64).mean(axis=0) for m in (a, b))  # type: ignore[return-value]
+    how = NORMALISATIONS.index("raw" if query.norm in (PAPER, LOGIT) else query.norm)
+    seeds = seed_rows(index, query)
+    found = []
+    for model in model_rows(index, query):
+        values = index.shares[how, model][list(seeds)].astype(np.float64)
+        if query.norm == LOGIT:
+            units = index.logit_units(model, seeds)[:, None, None]
+            values = np.divide(values, units, out=np.zeros_like(values), where=units > 0)
+        found.append(values.mean(axis=0))
+    return found[0], found[1]
 
 
 def _filtered(index: Index, query: Query) -> NDArray[np.bool_]:

@@ -12,8 +12,15 @@ NORMS = {
     "raw": "logit",
     "max": "of the largest pixel",
     "sum-abs": "share of Σ|R|",
+    "logit": "of the network's logit",
 }
-UNITS = {"paper": "logit per pixel", "raw": "logit per pixel", "max": "of the largest pixel", "sum-abs": "of Σ|R|"}
+UNITS = {
+    "paper": "logit per pixel",
+    "raw": "logit per pixel",
+    "max": "of the largest pixel",
+    "sum-abs": "of Σ|R|",
+    "logit": "of the network's logit per pixel",
+}
 _FILTERS = {"database": "database", "label": "label", "participant": "participant", "a": "A says", "b": "B says"}
 
 

@@ -11,11 +11,11 @@ from painlens.annotations import suggested
 from painlens.annotations.labels import labels_from_file, labels_from_store, labels_from_truth
 from painlens.attributions import FaceSource, RelevanceHeader, StoredRelevance
 from painlens.consent import permitted, withdrawn_people
-from painlens.differences import ConceptWeights
+from painlens.differences import ConceptWeights, Resampling
 from painlens.study import Attribution, Study
 from painlens.workflow.context import Context, Result
 from painlens.workflow.crops import TestFaces, test_faces
-from painlens.workflow.modelling import answering, load_trained
+from painlens.workflow.modelling import answering, load_trained, seed_of
 from painlens.workflow.stages import is_store, people_files_of
 
 PIXELS_AT_ONCE = 64 * 64 * 64  # of a batch of faces: about 0.5 GiB on a VGG-16; the maps do not depend on it
@@ -86,16 +86,17 @@ def _method(settings: Attribution) -> str:
 
 def _shares(context: Context, stored: StoredRelevance, faces: TestFaces, replicate: str) -> list[pd.DataFrame]:
     """SHARES rows of one network, a block of faces at a time."""
-    model = context.database
+    place = {"model": context.database, "replicate": replicate}
+    unit = differences.logit_unit(stored.ledger["logit"].to_numpy(dtype=float))
     return [
-        differences.shares_table(maps, faces.regions[rows], stored.faces.iloc[rows], model=model, replicate=replicate)
+        differences.shares_table(maps, faces.regions[rows], stored.faces.iloc[rows], **place, unit=unit)
         for rows, maps in stored.blocks(batch_of(context.study))
     ]
 
 
 def compare(context: Context) -> Result:
     """Regions of every pair of models, mean and concept-conditioned maps, trust checks, faces of the paper's figure."""
-    from painlens.workflow.trusting import trust_table  # only this step runs networks on changed faces
+    from painlens.workflow.trusting import check_maps  # only this step runs networks on changed faces
 
     study = context.study
     faces = test_faces(context)
@@ -106,7 +107,10 @@ def compare(context: Context) -> Result:
     publish = np.where(permitted(faces.table, "publish", withdrawn=gone), "true", "false")
     regions, candidates, shown = [], [], []
     for a, b in combinations(study.databases, 2):
-        table = differences.regions_table(shares, model_a=a, model_b=b, confidence=confidence)
+        table = differences.regions_table(
+            shares, model_a=a, model_b=b, confidence=confidence, draws=study.differences.bootstrap,
+            rng=np.random.default_rng(seed_of(study.seed, "regions", a, b)),
+        )  # fmt: skip
         regions.append(table)
         candidates.append(differences.region_candidates(table, normalisation="max", database="all", label="all"))
         picked = differences.pick_faces(
@@ -123,8 +127,14 @@ def compare(context: Context) -> Result:
         context.progress(len(regions), len(study.databases) * (len(study.databases) - 1) // 2, "pairs")
     outputs = [context.save(pd.concat(regions, ignore_index=True), tables.REGIONS)]
     weights = {name: w for name in study.concepts if (w := _conditioned(context, faces.table, name)) is not None}
-    outputs.append(context.save(_normalised(context, shares, weights), tables.NORMALISED))
-    outputs.append(context.save(trust_table(context, faces), tables.TRUST))
+    normalised, ranking = _normalised(context, shares, weights)
+    outputs += [context.save(normalised, tables.NORMALISED), context.save(ranking, tables.RANKING)]
+    checked = check_maps(context, faces)
+    outputs += [
+        context.save(checked.badges, tables.TRUST),
+        context.save(checked.curve, tables.RANDOMISED),
+        context.save(checked.floor, tables.UNTAUGHT),
+    ]
     for name, parts in (("candidates", candidates), ("shown", shown)):
         path = context.folder / f"{name}.parquet"
         with tables.atomic_path(path) as temporary:
@@ -137,12 +147,18 @@ def compare(context: Context) -> Result:
     return Result(outputs, {"regions": sum(map(len, regions)), "shown": sum(map(len, shown))})
 
 
-def _normalised(context: Context, shares: pd.DataFrame, weights: dict[str, ConceptWeights]) -> pd.DataFrame:
-    """NORMALISED rows: what each normalisation finds on planted and on null pairs."""
+def _normalised(
+    context: Context, shares: pd.DataFrame, weights: dict[str, ConceptWeights]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """NORMALISED rows, what each normalisation finds on planted and on null pairs, and RANKING rows."""
     ledger = load_all(context, "attribute", tables.LEDGER)
     parts = [context.load("predict", tables.TWINS, database=name) for name in context.study.databases]
     regions = {name: concept.region for name, concept in context.study.concepts.items()}
-    return differences.normalised_table(shares, ledger, pd.concat(parts, ignore_index=True), weights, regions)
+    found = differences.normalised_table(shares, ledger, pd.concat(parts, ignore_index=True), weights, regions)
+    study = context.study
+    rng = np.random.default_rng(seed_of(study.seed, "normalisations"))
+    resampling = Resampling(study.differences.bootstrap, study.replication.confidence, rng)
+    return found, differences.ranking_table(shares, ledger, found, weights, regions, resampling=resampling)
 
 
 def _mean_maps(

@@ -52,6 +52,8 @@ def train(context: Context) -> Result:
     network.replace_head(tuple(sorted(table["label"].unique())), seed=seed)
     faces = len(splits.select(table, split, "train", context.replicate))
     epochs = epochs_of(study.training, faces, half=context.replicate.startswith("half="))
+    if context.replicate.startswith("shuffled="):
+        epochs = max(1, round(study.trust.randomised_labels * epochs))
     settings = study.training.model_copy(update={"epochs": epochs})
     return _fit(context, network, table, split, settings=settings, seed=seed)
 
@@ -79,10 +81,12 @@ def _fit(
         "train": splits.select(table, split, "train", context.replicate),
         "validation": splits.select(table, split, "validation", context.replicate),
     }
+    labels = {part: rows["label"].tolist() for part, rows in parts.items()}
+    if context.replicate.startswith("shuffled="):  # nothing about the faces can be learnt from permuted labels
+        labels["train"] = np.random.default_rng(seed).permutation(labels["train"]).tolist()
     faces = {
         part: training.LabelledFaces(
-            load_crops(context, database, rows),
-            training.class_indices(rows["label"].tolist(), classes=network.classes),
+            load_crops(context, database, rows), training.class_indices(labels[part], classes=network.classes)
         )
         for part, rows in parts.items()
     }

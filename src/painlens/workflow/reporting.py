@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from painlens import attributions, concept_test, tables
+from painlens import attributions, concept_test, differences, tables
 from painlens import faces as face_step
 from painlens import report as page
 from painlens.certificate.cells import read_certificate
@@ -51,6 +51,9 @@ def report(context: Context) -> Result:
         label_noise=context.load("concepts", tables.LABEL_NOISE),
         trust=context.load("differences", tables.TRUST),
         normalised=context.load("differences", tables.NORMALISED),
+        ranking=context.load("differences", tables.RANKING),
+        randomised=context.load("differences", tables.RANDOMISED),
+        untaught=context.load("differences", tables.UNTAUGHT),
         examples=tuple(_examples(context)),
         mean_maps=_mean_maps(context),
         trainings=tuple(_trainings(context)),
@@ -83,14 +86,14 @@ def _examples(context: Context) -> Iterator[Example]:
         path = context.run.folder("attribute", model) / SHOWN_SEED / "relevance.h5"
         stored = attributions.load_relevance(path)
         place = {(row.database, row.frame_id): number for number, row in enumerate(stored.faces.itertuples())}
-        maps[model] = (stored, place)
+        maps[model] = (stored, place, differences.logit_unit(stored.ledger["logit"].to_numpy(dtype=float)))
     for face in shown.to_dict("records"):
         key = (face["database"], face["frame_id"])
         crop = crops.loc[key]
         store = context.run.folder("faces", face["database"]) / "faces.h5"
-        pair = {}
+        pair, units = {}, {}
         for side in ("model_a", "model_b"):
-            stored, place = maps[face[side]]
+            stored, place, units[side] = maps[face[side]]
             pair[side] = stored.maps(slice(place[key], place[key] + 1))[0]
         yield Example(
             model_a=face["model_a"],
@@ -105,6 +108,8 @@ def _examples(context: Context) -> Iterator[Example]:
             consent_display=str(crop["consent_display"]),
             consent_publish=str(crop["consent_publish"]),
             region=face["region"],
+            unit_a=units["model_a"],
+            unit_b=units["model_b"],
         )
 
 

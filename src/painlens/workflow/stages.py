@@ -116,7 +116,7 @@ def jobs_of(study: Study) -> list[Job]:
         *(Job("synthesize", name) for name, database in every.items() if database.synthetic),
         *(Job(stage, name) for stage in ("frames", "faces", "split") for name in every),
         Job("pretrain"),
-        *(Job("train", name, replicate) for name in study.databases for replicate in study.networks),
+        *(Job("train", name, replicate) for name in study.databases for replicate in study.trainings),
         *(Job("predict", name) for name in study.databases),
         Job("evaluate"),
         *(Job("attribute", name) for name in study.databases),
@@ -135,6 +135,7 @@ def needs(job: Job, study: Study) -> list[Job]:
     crops = [Job(stage, name) for stage in ("faces", "split") for name in names]
     own_networks = [Job("train", own, replicate) for replicate in study.networks]
     networks = [Job("train", name, replicate) for name in names for replicate in study.networks]
+    untaught = [Job("train", name, replicate) for name in names for replicate in study.untaught]
     answers = [Job("predict", name) for name in names]
     own_split = databases_of(study)[own].split if own in databases_of(study) else Split()
     maps = [Job("attribute", name) for name in names]
@@ -148,7 +149,7 @@ def needs(job: Job, study: Study) -> list[Job]:
         "predict": [*crops, *own_networks],
         "evaluate": [*truth, *crops, *answers],
         "attribute": [*crops, *own_networks],
-        "differences": [*truth, *crops, *networks, *answers, *maps],
+        "differences": [*truth, *crops, *networks, *untaught, *answers, *maps],
         "concepts": [*truth, *crops, Job("pretrain"), *networks, *answers, Job("evaluate"), *maps],
         "report": [earlier for earlier in jobs_of(study) if earlier.stage != "report"],
     }
@@ -188,6 +189,8 @@ def watched_places(job: Job, study: Study) -> dict[str, Path]:
 def parameters_of(stage: str, study: Study, database: str = "", replicate: str = "") -> dict[str, Any]:
     """A job's own part of the study: what changes its result and nothing else, as plain JSON values."""
     own = _PARAMETERS[stage](study, database)
+    if stage == "train" and replicate.startswith("shuffled="):
+        own["randomised_labels"] = study.trust.randomised_labels
     place = {"database": database, "replicate": replicate}
     return own | {key: value for key, value in place.items() if value}
 
@@ -269,7 +272,7 @@ _PARAMETERS: dict[str, Callable[[Study, str], dict[str, Any]]] = {
     "predict": lambda study, _: {"target": study.attribution.target} | {"replicates": list(study.networks)},
     "evaluate": lambda study, _: _findings(study),
     "attribute": lambda study, _: _part(study, "attribution") | {"replicates": list(study.networks)},
-    "differences": lambda study, _: _findings(study) | _part(study, "differences"),
+    "differences": lambda study, _: _findings(study) | _part(study, "differences", "trust"),
     "concepts": lambda study, _: _findings(study) | _concepts(study),
     "report": lambda study, _: study.model_dump(mode="json"),
 }

@@ -66,8 +66,8 @@ def perform(job: Job, run: RunFolder, *, workers: int = 1, progress: Progress = 
     study = run.study()
     if job.database and job.database not in databases_of(study):
         raise DataError(f"the study has no database '{job.database}'; it has {', '.join(databases_of(study))}")
-    if job.replicate and job.replicate not in study.networks:
-        raise DataError(f"the study has no replicate '{job.replicate}'; it has {', '.join(study.networks)}")
+    if job.replicate and job.replicate not in study.trainings:
+        raise DataError(f"the study has no replicate '{job.replicate}'; it has {', '.join(study.trainings)}")
     if ENGINE not in os.environ:  # a whole run has taken the labels at its start, the same for all its steps
         take_labels(run, study)
     with ExitStack() as alone:

@@ -1,6 +1,6 @@
 """The trust checks of `painlens.differences.trust` on a subset of the test faces of a run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -12,15 +12,25 @@ from torch import nn
 from painlens import attributions, differences, tables
 from painlens.backbones import FaceNetwork
 from painlens.differences import trust
+from painlens.differences.resampling import mean_intervals, people_of
+from painlens.regions import REGIONS, region_shares
 from painlens.study import Study
 from painlens.workflow.context import Context
 from painlens.workflow.crops import TestFaces
 from painlens.workflow.modelling import folds_of_people, load_trained, seed_of
 
-CHECKED = 48  # faces; enough for an interval, and seconds on one core
 SHOWN = "seed=0"  # the networks that the figures show
 MUST_FAIL = "edges"
 LAYERS = {"randomised layers": 0.5, "randomised network": 1.0}  # check -> share of the layers, from the logits down
+
+
+@dataclass(frozen=True)
+class Checked:
+    """TRUST, RANDOMISED and UNTAUGHT rows."""
+
+    badges: pd.DataFrame
+    curve: pd.DataFrame
+    floor: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -30,8 +40,13 @@ class _Material:
     study: Study
     faces: np.ndarray
     regions: np.ndarray
-    people: pd.Series
+    table: pd.DataFrame
     seed: int
+
+    @property
+    def people(self) -> pd.Series:
+        """The participant of each face; equal names in two databases are two people."""
+        return self.table["database"].astype(str) + "/" + self.table["participant"].astype(str)
 
     def maps(self, network: nn.Module, faces: np.ndarray | None = None) -> np.ndarray:
         """Maps of the checked faces, or of changed ones."""
@@ -62,52 +77,138 @@ class _Material:
         return {"model": model, "method": method, **found}
 
 
-def trust_table(context: Context, faces: TestFaces) -> pd.DataFrame:
-    """TRUST rows of every model and every pair of models."""
+@dataclass(frozen=True)
+class _Method:
+    """One way to explain one network, and its maps of the checked faces."""
+
+    model: str
+    name: str
+    network: FaceNetwork
+    explain: Callable[..., np.ndarray]  # a network and, if not the checked ones, faces
+    maps: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """Similarity of each face's map by the number of randomised layers, and the RANDOMISED rows."""
+
+    similarity: Mapping[int, np.ndarray]
+    rows: list[dict[str, object]]
+    layers: int
+
+
+def check_maps(context: Context, faces: TestFaces) -> Checked:
+    """All checks of every model and every pair of models."""
     study, shown = context.study, context.study.networks_of(SHOWN)[0]
     answered = np.flatnonzero(folds_of_people(context, faces.table) == 1)  # with cross-fitting those of the first fold
-    chosen = answered[_spread(faces.table.iloc[answered], CHECKED)]
-    table = faces.table.iloc[chosen]
-    people = (table["database"].astype(str) + "/" + table["participant"].astype(str)).reset_index(drop=True)
-    material = _Material(study, faces.crops[chosen], faces.regions[chosen], people, seed_of(study.seed, "trust"))
+    chosen = answered[_spread(faces.table.iloc[answered], study.trust.faces)]
+    table = faces.table.iloc[chosen].reset_index(drop=True)
+    material = _Material(study, faces.crops[chosen], faces.regions[chosen], table, seed_of(study.seed, "trust"))
     networks = {model: load_trained(context, model, shown).eval() for model in study.databases}
-    maps = {model: material.maps(network) for model, network in networks.items()}
-    rows = []
-    for model, network in networks.items():
-        rows += _checks(material, model, network, study.attribution.method, maps[model], material.maps)
-        rows += _checks(
-            material, model, network, MUST_FAIL, trust.edges(material.faces),
-            lambda _, given=None: trust.edges(material.faces if given is None else given),
-        )  # fmt: skip
     null = {model: _of_halves(context, material, model) for model in networks}
-    for a, b in combinations(networks, 2):
-        found = differences.difference(maps[a], maps[b], "max")
-        logits = (material.logit(networks[a]), material.logit(networks[b]))
-        moved = trust.difference_faithfulness(material.faces, found, logits)
-        rows.append(material.row(f"{a} - {b}", study.attribution.method, "difference deletion", moved))
-        alike = trust.agreement([(model, own) for model in (a, b) for own in null[model]])
-        gap = alike["same"] - alike["other"]
-        rows.append(material.row(f"{a} - {b}", study.attribution.method, "beyond the null band", gap))
-    return tables.conform(pd.DataFrame(rows), tables.TRUST)
-
-
-def _checks(
-    material: _Material,
-    model: str,
-    network: FaceNetwork,
-    method: str,
-    maps: np.ndarray,
-    explain: Callable[..., np.ndarray],
-) -> list[dict[str, object]]:
-    """All checks of one method on one network; `explain` takes a network and, if not the checked ones, faces."""
-    values = {
-        check: trust.similarity(maps, explain(attributions.randomised(network, share=share, seed=material.seed)))
-        for check, share in LAYERS.items()
+    maps = {model: material.maps(network) for model, network in networks.items()}
+    untaught = {
+        model: material.maps(load_trained(context, model, name)) for model in networks for name in study.untaught
     }
+    rows, curves = [], []
+    for model, network in networks.items():
+        edges = _Method(model, MUST_FAIL, network, _edges_of(material), trust.edges(material.faces))
+        own = _Method(model, study.attribution.method, network, material.maps, maps[model])
+        for method in (own, edges):
+            curve = _randomised(material, method)
+            curves += curve.rows
+            rows += _checks(material, method, curve)
+        if model in untaught:
+            pictures = [edges.maps, edges.maps]  # knows no network: all its maps are one
+            for name, alike in (
+                (own.name, trust.taught(null[model], untaught[model])), (MUST_FAIL, trust.taught(pictures, edges.maps)),
+            ):  # fmt: skip
+                rows.append(material.row(model, name, "randomised labels", alike))
+    for pair in combinations(networks, 2):
+        rows += _pair_checks(material, pair, networks, maps, null)
+    return Checked(
+        tables.conform(pd.DataFrame(rows), tables.TRUST),
+        tables.conform(pd.DataFrame(curves), tables.RANDOMISED),
+        _floor(material, maps, untaught),
+    )
+
+
+def _edges_of(material: _Material) -> Callable[..., np.ndarray]:
+    def explain(_: nn.Module, faces: np.ndarray | None = None) -> np.ndarray:
+        return trust.edges(material.faces if faces is None else faces)
+
+    return explain
+
+
+def _randomised(material: _Material, method: _Method) -> _Curve:
+    """How alike maps remain with more and more layers randomised, from the logits downwards."""
+    of = len(attributions.layers_with_weights(method.network))
+    shares = (*LAYERS.values(), *np.linspace(0, 1, material.study.trust.depths + 1)[1:])
+    found, rows = {}, []
+    for count in sorted({_layers(share, of) for share in shares}):
+        other = attributions.randomised(method.network, share=count / of, seed=material.seed)
+        found[count] = trust.similarity(method.maps, method.explain(other))
+        told = material.row(method.model, method.name, "randomised layers", found[count])
+        rows.append({
+            "model": method.model, "method": method.name, "layers": count, "of": of, "similarity": told["value"],
+            **{name: told[name] for name in ("low", "high", "faces", "participants")},
+        })  # fmt: skip
+    return _Curve(found, rows, of)
+
+
+def _layers(share: float, of: int) -> int:
+    """Number of layers that a share of them means, at least one."""
+    return max(1, round(share * of))
+
+
+def _checks(material: _Material, method: _Method, curve: _Curve) -> list[dict[str, object]]:
+    """The checks of one method on one network."""
+    values = {check: curve.similarity[_layers(share, curve.layers)] for check, share in LAYERS.items()}
     rng = np.random.default_rng(material.seed)
-    values |= trust.faithfulness(material.faces, maps, material.logit(network), rng=rng)
-    values["small shifts"] = trust.stability(material.faces, maps, lambda faces: explain(network, faces))
-    return [material.row(model, method, check, found) for check, found in values.items()]
+    values |= trust.faithfulness(material.faces, method.maps, material.logit(method.network), rng=rng)
+    values["small shifts"] = trust.stability(
+        material.faces, method.maps, lambda faces: method.explain(method.network, faces)
+    )
+    return [material.row(method.model, method.name, check, found) for check, found in values.items()]
+
+
+def _pair_checks(
+    material: _Material,
+    pair: tuple[str, str],
+    networks: Mapping[str, FaceNetwork],
+    maps: Mapping[str, np.ndarray],
+    null: Mapping[str, list[np.ndarray]],
+) -> list[dict[str, object]]:
+    """The checks of a difference of two models."""
+    a, b = pair
+    name, method = f"{a} - {b}", material.study.attribution.method
+    found = differences.difference(maps[a], maps[b], "max")
+    logits = (material.logit(networks[a]), material.logit(networks[b]))
+    moved = trust.difference_faithfulness(material.faces, found, logits)
+    alike = trust.agreement([(model, own) for model in pair for own in null[model]])
+    return [
+        material.row(name, method, "difference deletion", moved),
+        material.row(name, method, "beyond the null band", alike["same"] - alike["other"]),
+    ]
+
+
+def _floor(material: _Material, maps: Mapping[str, np.ndarray], untaught: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """UNTAUGHT rows: relevance per region with the right and with permuted labels."""
+    people, rows = people_of(material.table), []
+    for model, floor in untaught.items():
+        shares = [region_shares(differences.normalise(own, "max"), material.regions) for own in (maps[model], floor)]
+        low, high = mean_intervals(
+            shares[0] - shares[1], people, draws=trust.DRAWS, confidence=material.study.replication.confidence,
+            rng=np.random.default_rng([material.seed, 2]),
+        )  # fmt: skip
+        means = [own.mean(axis=0) for own in shares]
+        for number, region in enumerate(REGIONS):
+            taught, own = float(means[0][number]), float(means[1][number])
+            rows.append({
+                "model": model, "region": region, "taught": taught, "untaught": own, "difference": taught - own,
+                "low": low[number], "high": high[number], "faces": len(material.faces), "participants": len(people),
+            })  # fmt: skip
+    return tables.conform(pd.DataFrame(rows, columns=list(tables.UNTAUGHT.columns)), tables.UNTAUGHT)
 
 
 def _of_halves(context: Context, material: _Material, model: str) -> list[np.ndarray]:

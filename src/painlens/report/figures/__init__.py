@@ -10,6 +10,7 @@ from painlens.report.figures.curves import curves_plot
 from painlens.report.figures.decodability import decodability_plot
 from painlens.report.figures.differences import difference_plot
 from painlens.report.figures.layers import layers_plot
+from painlens.report.figures.randomised import randomised_plot
 from painlens.report.figures.rates import errors_plot, prevalence_plot
 from painlens.report.figures.regions import regions_plot
 
@@ -22,5 +23,6 @@ __all__ = [
     "errors_plot",
     "layers_plot",
     "prevalence_plot",
+    "randomised_plot",
     "regions_plot",
 ]

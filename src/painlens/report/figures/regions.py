@@ -22,7 +22,7 @@ from painlens.report.figures.canvas import (
 
 
 def regions_plot(regions: pd.DataFrame, databases: tuple[str, ...], *, name: str) -> Plot:
-    """Means of both models (dots) and their difference (bars with intervals), one row per region.
+    """Means of both models (dots) and their difference (bars), one row per region, with intervals.
 
     Parameters
     ----------
@@ -51,6 +51,8 @@ def regions_plot(regions: pd.DataFrame, databases: tuple[str, ...], *, name: str
     for y, region in enumerate(names):
         row = at[region]
         for model, column, shift in ((a, "mean_a", -0.15), (b, "mean_b", 0.15)):
+            ends = (float(row.get(f"{end}_{column[-1]}", float("nan"))) for end in ("low", "high"))
+            interval_line(axes, y + shift, *ends, colour=colours[model], width=1.2)
             dot(axes, float(row[column]), y + shift, colour=colours[model], marker=markers[model], size=6)
         difference = float(row["difference"])
         favours = a if difference > 0 else b

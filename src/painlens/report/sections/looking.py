@@ -1,6 +1,7 @@
 """Where the models look: single faces, means over faces, facial regions."""
 
 from itertools import combinations
+from typing import Any
 
 import pandas as pd
 
@@ -11,7 +12,7 @@ from painlens.report.consent import shown_examples
 from painlens.report.figures import regions_plot
 from painlens.report.inputs import ReportInputs
 from painlens.report.pictures import example_strip, map_strip, mean_scale
-from painlens.report.tables import Column, Table, real, whole, words
+from painlens.report.tables import Cell, Column, Table, real, whole, words
 
 NORMALISATION = "max"  # of means and regions: it separates planted from null pairs best
 _HOW = {
@@ -19,6 +20,7 @@ _HOW = {
     "raw": "raw maps are subtracted, so the model with the larger logit weighs more",
     "max": "each map is divided by its largest absolute value before subtraction",
     "sum-abs": "each map is divided by its sum of absolute values before subtraction",
+    differences.LOGIT: "maps are divided by the root mean square of their network's logit before subtraction",
 }
 
 
@@ -110,7 +112,8 @@ def _regions(inputs: ReportInputs) -> list[Block]:
             plots.append(regions_plot(own, inputs.databases, name=f"regions-{a}-{b}"))
     caption = (
         "Sum of relevance in a region after division of each map by its largest absolute value; mean over all test "
-        "faces and seeds. Intervals: these networks, other test people; they say nothing about the databases."
+        "faces and seeds. Intervals: these networks, other test people (jackknife of the difference, bootstrap of the "
+        "means); they say nothing about the databases."
     )
     return [Plots(tuple(plots), caption, data=_region_table(table))]
 
@@ -119,16 +122,31 @@ def _region_table(table: pd.DataFrame) -> Table:
     rows = tuple(
         (
             words(f"{r['model_a']} − {r['model_b']}"), words(r["database"]), words(numbers.plain(r["label"])),
-            words(r["region"]), real(r["mean_a"], digits=1, sign=True), real(r["mean_b"], digits=1, sign=True),
-            real(r["difference"], r["low"], r["high"], digits=1, sign=True), whole(r["faces"]),
+            words(r["region"]), *(_mean(r, side) for side in "ab"),
+            real(r["difference"], r["low"], r["high"], digits=1, sign=True),
+            words(numbers.interval(_end(r, "low_bootstrap"), _end(r, "high_bootstrap"), 1, sign=True)),
+            whole(r["faces"]),
             whole(r["participants"]),
         )
         for _, r in table.iterrows()
     )  # fmt: skip
     columns = tuple(
-        map(Column, ("models", "faces of", "class", "region", "first", "second", "difference", "faces", "people"))
+        map(
+            Column,
+            ("models", "faces of", "class", "region", "first", "second", "difference", "bootstrap", "faces", "people"),
+        )
     )
     return Table("regions-max", "Relevance per facial region, max-normalised", columns, rows, headers=4)
+
+
+def _mean(row: "pd.Series[Any]", side: str) -> Cell:
+    """Mean of one model, with its bootstrap interval where there is one."""
+    return real(row[f"mean_{side}"], _end(row, f"low_{side}"), _end(row, f"high_{side}"), digits=1, sign=True)
+
+
+def _end(row: "pd.Series[Any]", name: str) -> float:
+    """One end of an interval; missing in tables without it."""
+    return float(row.get(name, float("nan")))
 
 
 def _ledger(inputs: ReportInputs) -> Table:
