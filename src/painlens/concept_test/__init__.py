@@ -22,6 +22,8 @@ from painlens.concept_test.folds import Untestable
 from painlens.concept_test.material import Evidence, Material, gather, labelled_faces
 from painlens.concept_test.measured import Measured, association_table
 from painlens.concept_test.problems import problem_of
+from painlens.concept_test.products import FOLDER as PRODUCTS
+from painlens.concept_test.products import InnerProducts, KeptProducts, Products, StoredProducts
 from painlens.concept_test.regression import measure_adjusted_regression, measure_regression
 from painlens.concept_test.relevance import measure_relevance
 from painlens.concept_test.reliability import load_ratings, tabulate_label_noise, tabulate_reliability
@@ -32,10 +34,15 @@ from painlens.tables import ASSOCIATION, CAUSES, LABEL_NOISE, RELIABILITY, confo
 
 __all__ = [
     "MEASURES",
+    "PRODUCTS",
     "ConceptTests",
     "Evidence",
     "Finding",
+    "InnerProducts",
+    "KeptProducts",
+    "Products",
     "Statement",
+    "StoredProducts",
     "concept_tests",
     "describe",
     "judge",

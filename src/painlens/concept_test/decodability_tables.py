@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from painlens.concept_test.decodability import Decoding
-from painlens.concept_test.directions import Directions
+from painlens.concept_test.directions import Directions, cross_products
 from painlens.concept_test.gram import feature_norm, gram_matrix, gram_of_parts, identical_faces
 from painlens.concept_test.material import Evidence, Material, Network
 from painlens.concept_test.measured import Measured
+from painlens.concept_test.products import InnerProducts
 from painlens.concept_test.replication import compare_decodings, replication_table
 from painlens.concept_test.statistics import always_positive_f1
 from painlens.concept_test.tasks import Task, decode_task, floor_of_task, tasks_of
@@ -76,12 +78,12 @@ def tabulate_decodability(  # noqa: PLR0913 - two kinds of evidence, two kinds o
     rows = []
     progress(0, len(evidence.networks), "features")
     for done, network in enumerate(evidence.networks, start=1):
-        features = _features_of(evidence, material, network)
-        gram = gram_matrix(features)
-        if directions is not None and evidence.gradients is not None and network[0] in databases:
-            flat = features.reshape(len(features), -1)
-            directions.add(network, evidence.gradients(*network, flat), flat, gram)
-        del features  # one feature matrix at a time
+        products = _products_of(
+            evidence, material, network, gradients=directions is not None and network[0] in databases
+        )
+        gram = products.gram
+        if directions is not None and products.cross is not None:
+            directions.add_products(network, products.cross, gram)
         whole = not network[1].startswith("half=")
         for task in tasks:
             if not whole and task.folds == "images":
@@ -117,7 +119,8 @@ def sweep_layers(
     rows, total = [], len(networks) * len(settings.layers)
     for network in networks:
         for position, layer in enumerate(settings.layers):
-            gram = gram_of_parts(evidence.layer_parts(*network, layer))
+            parts = partial(evidence.layer_parts, *network, layer)
+            gram = evidence.products.of_layer(*network, layer, lambda parts=parts: gram_of_parts(parts()))
             for task in tasks:
                 own = gram[np.ix_(task.rows, task.rows)]
                 found = decode_task(own, task, settings)
@@ -129,6 +132,26 @@ def sweep_layers(
                 })  # fmt: skip
             progress(len(rows) // max(len(tasks), 1), total, f"{'/'.join(network)} {layer}")
     return conform(pd.DataFrame(rows), LAYERS) if rows else empty(LAYERS)
+
+
+def _products_of(evidence: Evidence, material: Material, network: Network, *, gradients: bool) -> InnerProducts:
+    """One network's inner products, while its features are in memory or from where they were kept."""
+
+    def computed() -> InnerProducts:
+        features = _features_of(evidence, material, network)
+        gram = gram_matrix(features)
+        if not gradients or evidence.gradients is None:
+            return InnerProducts(gram)
+        flat = features.reshape(len(features), -1)
+        return InnerProducts(gram, cross_products(network, evidence.gradients(*network, flat), flat))
+
+    found = evidence.products.of_network(*network, computed)
+    if len(found.gram) != len(material.faces):
+        raise DataError(
+            f"inner products of {'/'.join(network)} must be of the {len(material.faces)} labelled faces, got "
+            f"{len(found.gram)}"
+        )
+    return found
 
 
 def _features_of(evidence: Evidence, material: Material, network: Network) -> np.ndarray:

@@ -95,22 +95,16 @@ class Directions:
 
         Parameters
         ----------
-        gradients, features
-            Of the material's faces in their order; gradients of the log-odds of the target class.
-        gram
-            Inner products of the features.
-
-        Raises
-        ------
-        DataError
-            Gradients and features have different shapes, or a gradient is not finite.
+        gradients, features, gram
+            As `cross_products` takes them; inner products of the features.
         """
-        if gradients.shape != features.shape:
-            raise DataError(f"gradients {gradients.shape} must have the shape of the features {features.shape}")
-        if not np.isfinite(gradients).all():
-            raise DataError(f"gradients of {'/'.join(network)} are not finite; its training has diverged: train again")
+        self.add_products(network, cross_products(network, gradients, features), gram)
+
+    def add_products(
+        self, network: Network, cross: Float64[np.ndarray, "face face"], gram: Float64[np.ndarray, "face face"]
+    ) -> None:
+        """Measure one network by the inner products of gradients with features, and of features with features."""
         self._networks.append(network)
-        cross = (gradients @ features.T).astype(np.float64)
         for concept in self._concepts:
             own = np.ix_(concept.rows, concept.rows)
             self._measure(network, concept, cross[own], gram[own])
@@ -167,6 +161,28 @@ class Directions:
             normal = fit_all_faces(with_intercept(gram[np.ix_(some, some)]), present[None], cost=self._settings.cost)[0]
             found.append(_tcav(cross[:, some] @ normal, concept.target))
         return np.array(found)
+
+
+def cross_products(
+    network: Network, gradients: Float[np.ndarray, "face feature"], features: Float[np.ndarray, "face feature"]
+) -> Float64[np.ndarray, "face face"]:
+    """Inner products of every face's gradient (row) with every face's features (column).
+
+    Parameters
+    ----------
+    gradients, features
+        Of the material's faces in their order; gradients of the log-odds of the target class.
+
+    Raises
+    ------
+    DataError
+        Gradients and features have different shapes, or a gradient is not finite.
+    """
+    if gradients.shape != features.shape:
+        raise DataError(f"gradients {gradients.shape} must have the shape of the features {features.shape}")
+    if not np.isfinite(gradients).all():
+        raise DataError(f"gradients of {'/'.join(network)} are not finite; its training has diverged: train again")
+    return (gradients @ features.T).astype(np.float64)
 
 
 def _concept_of(material: Material, name: str, target: str) -> _Concept:

@@ -8,6 +8,7 @@ import pandas as pd
 from jaxtyping import Bool, Float64, Int
 from scipy.special import logsumexp
 
+from painlens.concept_test.products import ComputedProducts, Products
 from painlens.tables import CONCEPTS, PREDICTIONS, DataError, conform
 
 Network = tuple[str, str]  # model (the database it was trained on), replicate (seed=0 ..., half=0a ...)
@@ -41,6 +42,9 @@ class Evidence:
     networks
         The networks that `features` knows. Those whose model is no database of the study (``("emotion", "seed=0")``,
         ``("random", "seed=0")``) are floors.
+    products
+        Keeps the inner products of features and gradients, or brings those that were kept; then neither `features` nor
+        `gradients` is called.
     ratings
         Two raters' labels before adjudication (`painlens.concept_test.reliability.load_ratings`), or None.
     folds
@@ -59,6 +63,7 @@ class Evidence:
     layer_parts: Callable[[str, str, str], Iterable[np.ndarray]] | None = None
     ratings: pd.DataFrame | None = None
     folds: pd.DataFrame | None = None
+    products: Products = ComputedProducts()
 
 
 @dataclass(frozen=True)

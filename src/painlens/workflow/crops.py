@@ -46,6 +46,21 @@ def load_crops(context: Context, database: str, rows: pd.DataFrame) -> np.ndarra
     return face_step.load_faces(context.run.folder("faces", database) / "faces.h5", rows["row"].to_numpy(int)).faces
 
 
+def test_rows(context: Context, database: str) -> pd.DataFrame:
+    """FACES rows of the test faces of one database, without their pixels.
+
+    Raises
+    ------
+    DataError
+        The database has no test face.
+    """
+    table, split = faces_of(context, database)
+    rows = splits.select(table, split, part="test")
+    if rows.empty:
+        raise DataError(f"database '{database}' has no test face; give databases.{database}.split.test participants")
+    return rows
+
+
 def test_faces(context: Context) -> TestFaces:
     """Test faces of every database of the study.
 
@@ -56,12 +71,7 @@ def test_faces(context: Context) -> TestFaces:
     """
     parts, crops, regions, landmarks = [], [], [], []
     for database in context.study.databases:
-        table, split = faces_of(context, database)
-        rows = splits.select(table, split, part="test")
-        if rows.empty:
-            raise DataError(
-                f"database '{database}' has no test face; give databases.{database}.split.test participants"
-            )
+        rows = test_rows(context, database)
         stored = face_step.load_faces(context.run.folder("faces", database) / "faces.h5", rows["row"].to_numpy(int))
         parts.append(rows)
         crops.append(stored.faces)

@@ -1,12 +1,15 @@
 """From answers and labels to findings: evaluate, concepts."""
 
+import shutil
 from collections.abc import Iterator
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from painlens import backbones, concept_test, metrics, predictions, tables
 from painlens.concept_test import Evidence
+from painlens.study import Study
 from painlens.workflow.context import Context, Result
 from painlens.workflow.crops import TestFaces, test_faces
 from painlens.workflow.explaining import concept_labels, load_all
@@ -14,29 +17,44 @@ from painlens.workflow.modelling import answering, folds_of_people, load_trained
 from painlens.workflow.stages import EMOTION
 
 DRAWS = 2000  # of the bootstrap over test participants
+TESTED = (
+    "association", "decodability", "causes", "verdicts", "replication", "directions", "layers", "reliability",
+    "label_noise",
+)  # fmt: skip
 
 
 def evaluate(context: Context) -> Result:
     """The paper's tables with intervals, concept prevalence, and errors by presence of a concept."""
-    study = context.study
     faces = test_faces(context).table
-    answers = load_all(context, "predict", tables.PREDICTIONS)
-    classes = classes_of(answers)
-    rng = np.random.default_rng(seed_of(study.seed, "evaluate"))
-    confidence = study.replication.confidence
-    labelled = [concept_labels(context, faces, concept) for concept in study.concepts]
+    labelled = [concept_labels(context, faces, concept) for concept in context.study.concepts]
     concepts = pd.concat([tables.empty(tables.CONCEPTS), *labelled]) if labelled else tables.empty(tables.CONCEPTS)
-    table = metrics.evaluate(
-        answers, classes=classes, target=study.attribution.target, confidence=confidence, draws=DRAWS, rng=rng
-    )
-    outputs = [context.save(table, tables.METRICS), context.save(concepts, tables.CONCEPTS)]
-    if labelled:
-        prevalence = metrics.prevalence(concepts, confidence=confidence, draws=DRAWS, rng=rng)
-        errors = metrics.errors_by_concept(answers, concepts, confidence=confidence, draws=DRAWS, rng=rng)
-    else:
-        prevalence, errors = tables.empty(tables.PREVALENCE), tables.empty(tables.ERRORS)
-    outputs += [context.save(prevalence, tables.PREVALENCE), context.save(errors, tables.ERRORS)]
-    return Result(outputs, {"metrics": len(table), "labels": int(concepts["value"].notna().sum())})
+    found = evaluation(context.study, load_all(context, "predict", tables.PREDICTIONS), concepts)
+    outputs = [context.save(concepts, tables.CONCEPTS)]
+    outputs += [context.save(table, tables.SCHEMAS[name]) for name, table in found.items()]
+    rows = {"metrics": len(found["metrics"]), "labels": int(concepts["value"].notna().sum())}
+    return Result(outputs, rows)
+
+
+def evaluation(study: Study, answers: pd.DataFrame, concepts: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """METRICS, PREVALENCE and ERRORS by their names.
+
+    Parameters
+    ----------
+    answers, concepts
+        PREDICTIONS of all networks, CONCEPTS of all concepts of the study.
+    """
+    rng = np.random.default_rng(seed_of(study.seed, "evaluate"))
+    confidence, target = study.replication.confidence, study.attribution.target
+    found = {
+        "metrics": metrics.evaluate(
+            answers, classes=classes_of(answers), target=target, confidence=confidence, draws=DRAWS, rng=rng
+        )
+    }
+    if not study.concepts:
+        return found | {"prevalence": tables.empty(tables.PREVALENCE), "errors": tables.empty(tables.ERRORS)}
+    found["prevalence"] = metrics.prevalence(concepts, confidence=confidence, draws=DRAWS, rng=rng)
+    found["errors"] = metrics.errors_by_concept(answers, concepts, confidence=confidence, draws=DRAWS, rng=rng)
+    return found
 
 
 def classes_of(answers: pd.DataFrame) -> tuple[str, ...]:
@@ -46,31 +64,69 @@ def classes_of(answers: pd.DataFrame) -> tuple[str, ...]:
 
 def concepts(context: Context) -> Result:
     """Association, decodability, cause and verdict of every concept."""
-    study = context.study
     labels = context.load("evaluate", tables.CONCEPTS)
-    names = (
-        "association", "decodability", "causes", "verdicts", "replication", "directions", "layers", "reliability",
-        "label_noise",
-    )  # fmt: skip
-    if not study.concepts:
-        return Result([context.save(tables.empty(tables.SCHEMAS[name]), tables.SCHEMAS[name]) for name in names])
-    faces = test_faces(context)
-    twins = load_all(context, "predict", tables.TWINS)
-    networks = _TestedNetworks(context, faces, labels)
-    ratings = study.concept_test.ratings
-    tested = concept_test.concept_tests(
+    folder = context.folder / concept_test.PRODUCTS
+    shutil.rmtree(folder, ignore_errors=True)  # of networks that the study no longer has
+    kept = concept_test.KeptProducts(folder)
+    if context.study.concepts:
+        faces = test_faces(context)
+        found = tested(context, faces.table, labels, TrainedNetworks(context, faces, labels), kept)
+    else:
+        found = {name: tables.empty(tables.SCHEMAS[name]) for name in TESTED}
+    outputs = [context.save(table, tables.SCHEMAS[name]) for name, table in found.items()]
+    return Result([*outputs, *kept.files], {"verdicts": len(found["verdicts"])})
+
+
+class TestedNetworks(Protocol):
+    """Networks whose features are decoded, as `Evidence` takes them."""
+
+    names: tuple[tuple[str, str], ...]
+
+    def features(self, model: str, replicate: str) -> np.ndarray:
+        """Outputs of the study's layer, in the order of `labelled_faces`."""
+        ...
+
+    def gradients(self, model: str, replicate: str, features: np.ndarray) -> np.ndarray:
+        """Gradient of the score with respect to these features."""
+        ...
+
+    def layer_parts(self, model: str, replicate: str, layer: str) -> Iterator[np.ndarray]:
+        """Outputs of another layer, in groups of columns."""
+        ...
+
+
+def tested(
+    context: Context,
+    faces: pd.DataFrame,
+    labels: pd.DataFrame,
+    networks: TestedNetworks,
+    products: concept_test.Products,
+) -> dict[str, pd.DataFrame]:
+    """The tables of the concept test by their names.
+
+    Parameters
+    ----------
+    faces, labels
+        FACES rows of the test faces, CONCEPTS of all concepts.
+    networks, products
+        Where inner products of features come from.
+    """
+    study = context.study
+    twins, ratings = load_all(context, "predict", tables.TWINS), study.concept_test.ratings
+    found = concept_test.concept_tests(
         Evidence(
             predictions=load_all(context, "predict", tables.PREDICTIONS),
             concepts=labels,
             twins=twins if len(twins) else None,
             shares=load_all(context, "attribute", tables.SHARES),
-            action_units=_action_units(context, faces.table),
+            action_units=_action_units(context, faces),
             features=networks.features,
             gradients=networks.gradients,
             layer_parts=networks.layer_parts,
             networks=networks.names,
             ratings=None if ratings is None else concept_test.load_ratings(ratings),
-            folds=_folds(context, faces.table),
+            folds=_folds(context, faces),
+            products=products,
         ),
         databases=tuple(study.databases),
         regions={name: concept.region for name, concept in study.concepts.items()},
@@ -80,19 +136,21 @@ def concepts(context: Context) -> Result:
         seed=study.seed,
         progress=context.progress,
     )
-    found = vars(tested)
-    outputs = [context.save(found[name], tables.SCHEMAS[name]) for name in names]
-    return Result(outputs, {"verdicts": len(tested.verdicts)})
+    return {name: getattr(found, name) for name in TESTED}
 
 
-class _TestedNetworks:
+def tested_networks(study: Study) -> tuple[tuple[str, str], ...]:
+    """Model and replicate of all trained networks, and of the two floors: pre-trained, random weights."""
+    trained = [(model, replicate) for model in study.databases for replicate in study.replicates]
+    return (*trained, (EMOTION, "seed=0"), ("random", "seed=0"))
+
+
+class TrainedNetworks:
     """Features and gradients of all trained networks and the two floors on the labelled faces, one at a time."""
 
     def __init__(self, context: Context, faces: TestFaces, labels: pd.DataFrame) -> None:
-        study = context.study
-        self._context, self._settings = context, study.concept_test
-        trained = [(model, replicate) for model in study.databases for replicate in study.replicates]
-        self.names = (*trained, (EMOTION, "seed=0"), ("random", "seed=0"))
+        self._context, self._settings = context, context.study.concept_test
+        self.names = tested_networks(context.study)
         key = ["database", "frame_id"]
         place = pd.Series(np.arange(len(faces.table)), index=pd.MultiIndex.from_frame(faces.table[key].astype(str)))
         self._people = concept_test.labelled_faces(labels)

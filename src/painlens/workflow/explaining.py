@@ -98,17 +98,48 @@ def compare(context: Context) -> Result:
     """Regions of every pair of models, mean and concept-conditioned maps, trust checks, faces of the paper's figure."""
     from painlens.workflow.trusting import check_maps  # only this step runs networks on changed faces
 
+    study, faces = context.study, test_faces(context)
+    labels = {name: concept_labels(context, faces.table, name) for name in study.concepts}
+    found = difference_tables(context, faces.table, labels)
+    outputs = [context.save(found[name], tables.SCHEMAS[name]) for name in ("regions", "normalised", "ranking")]
+    checked = check_maps(context, faces)
+    outputs += [
+        context.save(checked.badges, tables.TRUST),
+        context.save(checked.curve, tables.RANDOMISED),
+        context.save(checked.floor, tables.UNTAUGHT),
+    ]
+    for name in ("candidates", "shown"):
+        path = context.folder / f"{name}.parquet"
+        with tables.atomic_path(path) as temporary:
+            found[name].to_parquet(temporary, index=False)
+        outputs.append(path)
+    maps, weights = context.folder / "mean_maps.npz", _conditions(study, faces.table, labels)
+    with tables.atomic_path(maps) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, **_mean_maps(context, study, faces, weights))
+    outputs.append(maps)
+    return Result(outputs, {"regions": len(found["regions"]), "shown": len(found["shown"])})
+
+
+def difference_tables(
+    context: Context, faces: pd.DataFrame, labels: dict[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """REGIONS, NORMALISED, and the candidates and faces to show, by their names; no pixel is read.
+
+    Parameters
+    ----------
+    faces
+        FACES rows of the test faces.
+    labels
+        Concept -> its CONCEPTS rows.
+    """
     study = context.study
-    faces = test_faces(context)
     shares = load_all(context, "attribute", tables.SHARES)
     answers = load_all(context, "predict", tables.PREDICTIONS)
-    confidence = study.replication.confidence
-    gone = withdrawn_people(context.run.root)
-    publish = np.where(permitted(faces.table, "publish", withdrawn=gone), "true", "false")
+    publish = np.where(permitted(faces, "publish", withdrawn=withdrawn_people(context.run.root)), "true", "false")
     regions, candidates, shown = [], [], []
     for a, b in combinations(study.databases, 2):
         table = differences.regions_table(
-            shares, model_a=a, model_b=b, confidence=confidence, draws=study.differences.bootstrap,
+            shares, model_a=a, model_b=b, confidence=study.replication.confidence, draws=study.differences.bootstrap,
             rng=np.random.default_rng(seed_of(study.seed, "regions", a, b)),
         )  # fmt: skip
         regions.append(table)
@@ -116,7 +147,7 @@ def compare(context: Context) -> Result:
         picked = differences.pick_faces(
             shares,
             answers,
-            faces.table.assign(consent_publish=publish),
+            faces.assign(consent_publish=publish),
             models=(a, b),
             replicate="seed=0",
             normalisation="max",
@@ -125,26 +156,14 @@ def compare(context: Context) -> Result:
         )
         shown.append(picked.assign(model_a=a, model_b=b))
         context.progress(len(regions), len(study.databases) * (len(study.databases) - 1) // 2, "pairs")
-    outputs = [context.save(pd.concat(regions, ignore_index=True), tables.REGIONS)]
-    weights = {name: w for name in study.concepts if (w := _conditioned(context, faces.table, name)) is not None}
-    normalised, ranking = _normalised(context, shares, weights)
-    outputs += [context.save(normalised, tables.NORMALISED), context.save(ranking, tables.RANKING)]
-    checked = check_maps(context, faces)
-    outputs += [
-        context.save(checked.badges, tables.TRUST),
-        context.save(checked.curve, tables.RANDOMISED),
-        context.save(checked.floor, tables.UNTAUGHT),
-    ]
-    for name, parts in (("candidates", candidates), ("shown", shown)):
-        path = context.folder / f"{name}.parquet"
-        with tables.atomic_path(path) as temporary:
-            pd.concat(parts, ignore_index=True).to_parquet(temporary, index=False)
-        outputs.append(path)
-    maps = context.folder / "mean_maps.npz"
-    with tables.atomic_path(maps) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, **_mean_maps(context, study, faces, weights))
-    outputs.append(maps)
-    return Result(outputs, {"regions": sum(map(len, regions)), "shown": sum(map(len, shown))})
+    normalised, ranking = _normalised(context, shares, _conditions(study, faces, labels))
+    return {
+        "regions": pd.concat(regions, ignore_index=True),
+        "normalised": normalised,
+        "ranking": ranking,
+        "candidates": pd.concat(candidates, ignore_index=True),
+        "shown": pd.concat(shown, ignore_index=True),
+    }
 
 
 def _normalised(
@@ -187,11 +206,16 @@ def _mean_maps(
     return maps
 
 
-def _conditioned(context: Context, faces: pd.DataFrame, concept: str) -> ConceptWeights | None:
-    """Weights of faces with a concept against faces without it."""
-    labels = concept_labels(context, faces, concept).set_index(["database", "frame_id"])["value"]
-    present = labels.reindex(pd.MultiIndex.from_frame(faces[["database", "frame_id"]])).array
-    return differences.concept_weights(faces.assign(present=present), smallest=context.study.concept_test.smallest_cell)
+def _conditions(study: Study, faces: pd.DataFrame, labels: dict[str, pd.DataFrame]) -> dict[str, ConceptWeights]:
+    """Concept -> weights of faces with it against faces without it; without the concepts that no cell allows."""
+    key = ["database", "frame_id"]
+    found = {}
+    for name, own in labels.items():
+        present = own.set_index(key)["value"].reindex(pd.MultiIndex.from_frame(faces[key])).array
+        weights = differences.concept_weights(faces.assign(present=present), smallest=study.concept_test.smallest_cell)
+        if weights is not None:
+            found[name] = weights
+    return found
 
 
 def concept_labels(context: Context, faces: pd.DataFrame, concept: str) -> pd.DataFrame:

@@ -92,6 +92,14 @@ def faces(context: Context) -> Result:
 
 def split(context: Context) -> Result:
     """Divide the participants; draw complementary halves of the training ones."""
+    parts = divided(context)
+    path = context.folder / "split.parquet"
+    tables.save_table(parts, path, tables.SPLIT)
+    return Result([path], _counts(parts))
+
+
+def divided(context: Context) -> pd.DataFrame:
+    """SPLIT of the found faces of one database, as its section of the study says."""
     table = context.load("faces", tables.FACES, database=context.database)
     found = table[table["found"]]
     wanted = context.settings.split
@@ -112,9 +120,7 @@ def split(context: Context) -> Result:
         drawn = splits.complementary_halves(training, splits=halves, seed=context.settings.split.seed, training=groups)
         parts = parts.merge(drawn, on="participant", how="left", validate="one_to_one")
     splits.assert_participant_disjoint(parts)
-    path = context.folder / "split.parquet"
-    tables.save_table(parts, path, tables.SPLIT)
-    return Result([path], _counts(parts))
+    return parts
 
 
 def _counts(parts: pd.DataFrame) -> dict[str, int]:
