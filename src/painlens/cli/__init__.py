@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from painlens.cli import annotations, certificate, databases, installation, steps, studies, web
+from painlens.cli import annotations, certificate, databases, exports, installation, steps, studies, web
 
 app = typer.Typer(
     add_completion=True,
@@ -21,6 +21,7 @@ PANELS = {
     "Whole studies": studies,
     "Databases and the people in them": databases,
     "How sure": certificate,
+    "To hand on": exports,
     "People": web,
     "Single steps": steps,
     "Installation": installation,

@@ -1,6 +1,6 @@
 """What one step hands to the next: tables, arrays, manifests, and the only code that writes them."""
 
-from painlens.tables.digests import KnownDigests
+from painlens.tables.digests import KNOWN, KnownDigests
 from painlens.tables.files import (
     DataError,
     atomic_path,
@@ -55,6 +55,7 @@ SCHEMAS = {
 }  # fmt: skip
 
 __all__ = [
+    "KNOWN",
     "ASSOCIATION",
     "CAUSES",
     "CONCEPTS",

@@ -64,9 +64,8 @@ def report(context: Context) -> Result:
         versions={"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}},
     )
     written = page.write_report(inputs, context.folder)
-    outputs = [
-        path for path in context.folder.rglob("*") if path.is_file() and path.name not in ("run.json", "manifest.json")
-    ]
+    own = ("run.json", "manifest.json", tables.KNOWN)  # of an earlier report in this folder
+    outputs = [path for path in context.folder.rglob("*") if path.is_file() and path.name not in own]
     return Result(outputs, {"bytes": written.stat().st_size})
 
 
