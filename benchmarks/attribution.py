@@ -53,6 +53,18 @@ def build(seed: int) -> nn.Sequential:
     )
 
 
+class WithoutFlatten(nn.Module):
+    """The same network with a function in the place of `nn.Flatten`, for which captum has no rule."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.features, self.pool, _, self.classifier = network.children()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Logits."""
+        return self.classifier(torch.flatten(self.pool(self.features(inputs)), 1))
+
+
 def forward_passes(network: nn.Sequential) -> dict[str, Run]:
     """The network's own forward pass in both layouts of memory."""
     layouts = _in_both_layouts(network)
@@ -80,7 +92,7 @@ def peers(network: nn.Sequential) -> dict[str, Run]:
                 rule = Alpha1_Beta0_Rule() if isinstance(module, nn.Conv2d) else EpsilonRule()
                 setattr(module, "rule", rule)  # noqa: B010 - captum reads it there
         inputs = _laid_out(inputs.clone(), layout).requires_grad_()
-        return CaptumLRP(layouts[layout]).attribute(inputs, target=TARGET)
+        return CaptumLRP(WithoutFlatten(layouts[layout])).attribute(inputs, target=TARGET)
 
     runs: dict[str, Run] = {
         "lrp bfloat16": lambda inputs: preview(inputs, TARGET),

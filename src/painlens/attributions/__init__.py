@@ -25,6 +25,7 @@ from painlens.attributions.ready import Faces, Ready, RegionMaps, check_faces, e
 from painlens.attributions.relevance import Explanation, Relevance, concatenate, to_arrays
 from painlens.attributions.store import RelevanceHeader, RelevanceWriter, StoredRelevance, load_relevance
 from painlens.attributions.structure import NoLogits, UnsupportedStructure
+from painlens.attributions.virelay import virelay_projects
 from painlens.progress import Progress, silent
 from painlens.study import Attribution as AttributionSettings
 
@@ -51,6 +52,7 @@ __all__ = [
     "randomised",
     "relevance_file",
     "relevance_file_of_folds",
+    "virelay_projects",
 ]
 
 

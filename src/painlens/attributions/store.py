@@ -1,6 +1,7 @@
 """Relevance of one network on disk: `relevance.h5`, in the layout that ViRelAy documents for attribution databases.
 
-ViRelAy reads these datasets (n faces, K classes); the colour channels are summed, so the channel axis has length 1:
+ViRelAy reads these datasets (n faces, K classes); the colour channels are summed, so the channel axis has length 1.
+Its pictures want more channels: `painlens.attributions.virelay` makes a view that it shows, without a copy of the maps.
 
 ==============  =========================  ==============================================================
 ``attribution``  float32 (n, 1, h, w)      relevance of the explained logit, one chunk per face

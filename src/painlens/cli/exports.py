@@ -1,4 +1,4 @@
-"""What leaves a run: sealed bundles that somebody else can check."""
+"""What leaves a run: sealed bundles that somebody else can check, and projects for other programs."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from painlens.cli.options import RunArgument, fail, failing, require_run
+from painlens.cli.options import RunArgument, fail, failing, open_run, require_run
 from painlens.workflow.failures import CHECK_FAILED
 from painlens.workflow.run_folder import RunFolder
 
@@ -96,3 +96,21 @@ def _show(found: "Verification", *, published: bool) -> None:
     Console().print(shown)
     if len(found.mismatches) > SHOWN:
         typer.echo(f"... and {len(found.mismatches) - SHOWN} more (--json lists all)")
+
+
+@app.command()
+def virelay(
+    run: RunArgument,
+    folder: Annotated[Path, typer.Argument(help="A new folder; it shows faces, so only you may read it.")],
+    replicate: Annotated[str, typer.Option("--replicate", "-r", help="Whose maps: seed=0, seed=1 ...")] = "seed=0",
+) -> None:
+    """Write projects for ViRelAy, which shows test faces and maps in the browser (a program of its own, AGPL).
+
+    Only faces with consent to display are in it. Maps are not copied: keep the run where it is.
+    Example: `painlens virelay runs/demo runs/virelay`, then `virelay runs/virelay/*.yaml`
+    """
+    from painlens.workflow.virelay import export_to_virelay
+
+    with failing():
+        for path in export_to_virelay(open_run(run), folder, replicate=replicate):
+            typer.echo(path)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float64
+from jaxtyping import Float64, Int
 
 from painlens.differences.concepts import ConceptWeights
 from painlens.differences.normalised import counted_concepts, measure_units, null_pairs
@@ -56,14 +56,15 @@ def ranking_table(
     names = [str(name) for name in counted["normalisation"].unique()]
     pairs = counted[["concept", "model_a", "model_b"]].drop_duplicates().itertuples(index=False, name=None)
     material = [_Concept.of(measure_units(shares, ledger, regions[c]), weights[c], a, b) for c, a, b in pairs]
-    whole = np.mean([own.log_ratios(names, None) for own in material], axis=0)
+    people, count = material[0].people, material[0].null_pairs
+    as_is = np.ones((1, len(people))), np.arange(count)[None]
+    whole = np.mean([own.log_ratios(names, *as_is)[0] for own in material], axis=0)
     names, whole = (
         [name for name, score in zip(names, whole, strict=True) if np.isfinite(score)],
         whole[np.isfinite(whole)],
     )
     if not names:
         return conform(pd.DataFrame(columns=list(RANKING.columns)), RANKING)
-    people = material[0].people
     drawn = _drawn_scores(material, names, people, resampling)
     leader = int(np.argmax(whole))
     alpha = (1 - resampling.confidence) / 2
@@ -77,7 +78,7 @@ def ranking_table(
             "behind": np.exp(whole[leader] - whole[number]), "behind_low": np.exp(gap_low),
             "behind_high": np.exp(gap_high),
             "place": "leads" if number == leader else "behind" if apart else "not told apart",
-            "participants": len(people), "null_pairs": material[0].null_pairs,
+            "participants": len(people), "null_pairs": count,
         })  # fmt: skip
     return conform(pd.DataFrame(rows), RANKING)
 
@@ -97,13 +98,12 @@ def _drawn_scores(
     if not people.enough:
         return np.full((resampling.draws, len(names)), np.nan)
     times = people.drawn(resampling.draws, resampling.rng)
-    chosen = _drawn_pairs(material[0].networks, resampling)
-    scores = [[own.log_ratios(names, (t, c)) for own in material] for t, c in zip(times, chosen, strict=True)]
-    return np.mean(scores, axis=1)
+    pairs = _drawn_pairs(material[0].networks, resampling)
+    return np.mean([own.log_ratios(names, times, pairs) for own in material], axis=0)
 
 
-def _drawn_pairs(networks: pd.MultiIndex, resampling: Resampling) -> np.ndarray:
-    """Null pairs of each draw, (draw, pair): drawn with replacement among those of the same database."""
+def _drawn_pairs(networks: pd.MultiIndex, resampling: Resampling) -> Int[np.ndarray, "draw pair"]:
+    """Null pairs of each draw: drawn with replacement among those of the same database."""
     databases = networks.get_level_values("model")[null_pairs(networks)[0]]
     chosen = np.zeros((resampling.draws, len(databases)), dtype=int)
     for name in databases.unique():
@@ -142,28 +142,28 @@ class _Concept:
         return len(null_pairs(self.networks)[0])
 
     def log_ratios(
-        self, names: list[str], drawn: tuple[np.ndarray, np.ndarray] | None
-    ) -> Float64[np.ndarray, " normalisation"]:
-        """Log of planted over null for each normalisation; under a draw of people and null pairs if one is given."""
-        weights = self.weights if drawn is None else self._reweighted(drawn[0])
+        self, names: list[str], times: Float64[np.ndarray, "draw participant"], pairs: Int[np.ndarray, "draw pair"]
+    ) -> Float64[np.ndarray, "draw normalisation"]:
+        """Log of planted over null for each normalisation, under draws of people and of null pairs; NaN for 0."""
+        weights = self._reweighted(times)
         first, second, scale = null_pairs(self.networks)
         models = self.networks.get_level_values("model")
         seeds = self.networks.get_level_values("replicate").str.startswith("seed=")
         a, b = ((models == name) & seeds for name in self.pair)
         logs = []
         for how in names:
-            measure = self.values[how] @ weights
-            gaps = (measure[first] - measure[second]) * scale
-            gaps = gaps if drawn is None else gaps[drawn[1]]
-            null = np.sqrt((gaps**2).mean())
-            planted = abs(measure[a].mean() - measure[b].mean())
-            logs.append(np.log(planted / null) if planted > 0 and null > 0 else np.nan)
-        return np.array(logs)
+            measure = weights @ self.values[how].T
+            gaps = np.take_along_axis((measure[:, first] - measure[:, second]) * scale, pairs, axis=1)
+            null = np.sqrt((gaps**2).mean(axis=1))
+            planted = np.abs(measure[:, a].mean(axis=1) - measure[:, b].mean(axis=1))
+            known = (planted > 0) & (null > 0)
+            logs.append(np.log(np.divide(planted, null, out=np.full_like(null, np.nan), where=known)))
+        return np.stack(logs, axis=1)
 
-    def _reweighted(self, times: Float64[np.ndarray, " participant"]) -> Float64[np.ndarray, " face"]:
+    def _reweighted(self, times: Float64[np.ndarray, "draw participant"]) -> Float64[np.ndarray, "draw face"]:
         """Weights of the faces when people count as often as they are drawn: each cell's side keeps its sum."""
-        own = self.weights * times[self.people.of_face]
-        before = np.bincount(self.cells, weights=self.weights)
-        after = np.bincount(self.cells, weights=own)
-        factor = np.divide(before, after, out=np.zeros_like(before), where=after != 0)
-        return own * factor[self.cells]
+        own = self.weights * times[:, self.people.of_face]
+        sides = np.eye(int(self.cells.max()) + 1)[self.cells]
+        after = own @ sides
+        factor = np.divide(self.weights @ sides, after, out=np.zeros_like(after), where=after != 0)
+        return own * factor[:, self.cells]

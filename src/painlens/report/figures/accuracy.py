@@ -5,17 +5,7 @@ import pandas as pd
 from painlens.metrics.scores import MAJORITY, MEAN
 from painlens.report import numbers
 from painlens.report.blocks import Plot
-from painlens.report.figures.canvas import (
-    QUIET,
-    dot,
-    elided,
-    finish,
-    interval_line,
-    markers_of,
-    rows_figure,
-    series_of,
-    title_below,
-)  # fmt: skip
+from painlens.report.figures.canvas import QUIET, Looks, elided, finish, rows_figure, title_below
 
 
 def accuracy_plot(metrics: pd.DataFrame, databases: tuple[str, ...]) -> Plot:
@@ -23,13 +13,13 @@ def accuracy_plot(metrics: pd.DataFrame, databases: tuple[str, ...]) -> Plot:
     means = metrics[(metrics["replicate"] == MEAN) & (metrics["measure"] == "accuracy")]
     at = {(str(r["model"]), str(r["database"])): r for _, r in means.iterrows()}
     pairs = [(model, tested) for tested in databases for model in databases if (model, tested) in at]
-    colours, markers = series_of(databases), markers_of(databases)
+    looks = Looks(databases)
     figure, axes = rows_figure([f"{elided(model)} → {elided(tested)}" for model, tested in pairs])
     said = []
     for y, (model, tested) in enumerate(pairs):
         row = at[(model, tested)]
-        interval_line(axes, y, float(row["low"]), float(row["high"]), colour=colours[model])
-        dot(axes, float(row["value"]), y, colour=colours[model], marker=markers[model], filled=model == tested)
+        looks.interval(axes, model, (float(row["low"]), float(row["high"])), y)
+        looks.dot(axes, model, float(row["value"]), y, filled=model == tested)
         if (MAJORITY, tested) in at:
             baseline = float(at[(MAJORITY, tested)]["value"])
             axes.plot([baseline, baseline], [y - 0.32, y + 0.32], color=QUIET, linewidth=2)

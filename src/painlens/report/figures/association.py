@@ -4,19 +4,7 @@ import pandas as pd
 
 from painlens.report import numbers
 from painlens.report.blocks import Plot
-from painlens.report.figures.canvas import (
-    BAND,
-    INK,
-    QUIET,
-    SMALL,
-    dot,
-    elided,
-    finish,
-    markers_of,
-    rows_figure,
-    series_of,
-    title_below,
-)  # fmt: skip
+from painlens.report.figures.canvas import BAND, INK, QUIET, SMALL, Looks, elided, finish, rows_figure, title_below
 
 NO_ASSOCIATION = {"auroc": 0.5}
 
@@ -42,7 +30,7 @@ def association_plot(
     """
     own = association[association["concept"] == concept]
     models = [name for name in databases if name in set(own["model"])]
-    colours, markers = series_of(databases), markers_of(databases)
+    looks = Looks(databases)
     labels = [f"{elided(name)} {kind}" for name in models for kind in ("seeds", "halves")]
     figure, axes = rows_figure(labels)
     neutral = NO_ASSOCIATION.get(str(own["measure"].iloc[0]), 0.0)
@@ -62,9 +50,9 @@ def association_plot(
                 values += [mean - null_band / 2, mean + null_band / 2]
             axes.plot([mean, mean], [y - 0.35, y + 0.35], color=INK, linewidth=2, zorder=5)
         for value in seeds:
-            dot(axes, value, y, colour=colours[model], marker=markers[model], size=6.5)
+            looks.dot(axes, model, value, y, size=6.5)
         for value in halves:
-            dot(axes, value, y + 1, colour=colours[model], marker=markers[model], size=5.5, filled=False)
+            looks.dot(axes, model, value, y + 1, size=5.5, filled=False)
         if not len(halves):
             axes.text(0.5, y + 1, "none trained", transform=axes.get_yaxis_transform(), ha="center", va="center",
                       color=QUIET, fontsize=SMALL, style="italic")  # fmt: skip

@@ -4,6 +4,7 @@ import io
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -36,6 +37,29 @@ def series_of(names: Sequence[str]) -> dict[str, str]:
 def markers_of(names: Sequence[str]) -> dict[str, str]:
     """Marker of each model or database, so that colour is never alone."""
     return {name: MARKERS[number % len(MARKERS)] for number, name in enumerate(names)}
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Colour and marker of each model or database, the same in every figure; floors and controls are grey dots."""
+
+    names: tuple[str, ...]
+
+    def colour(self, name: str) -> str:
+        """Of a model or database; grey for any other network."""
+        return series_of(self.names).get(name, QUIET)
+
+    def marker(self, name: str) -> str:
+        """So that colour is never alone."""
+        return markers_of(self.names).get(name, "o")
+
+    def dot(self, axes: Axes, name: str, x: float, y: float, *, size: float = 7, filled: bool = True) -> None:
+        """A value of a model or database."""
+        dot(axes, x, y, colour=self.colour(name), marker=self.marker(name), size=size, filled=filled)
+
+    def interval(self, axes: Axes, name: str, ends: tuple[float, float], y: float, *, width: float = 1.6) -> None:
+        """The interval of such a value; nothing where its ends are missing."""
+        interval_line(axes, y, *ends, colour=self.colour(name), width=width)
 
 
 def rows_figure(labels: Sequence[str], *, top: float = 8, bottom: float = 46) -> tuple[Figure, Axes]:

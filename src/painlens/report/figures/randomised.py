@@ -7,19 +7,7 @@ from matplotlib.figure import Figure
 
 from painlens.report import numbers
 from painlens.report.blocks import Plot
-from painlens.report.figures.canvas import (
-    INK,
-    LINE,
-    QUIET,
-    SMALL,
-    WIDTH,
-    dress,
-    elided,
-    finish,
-    markers_of,
-    series_of,
-    title_below,
-)
+from painlens.report.figures.canvas import INK, LINE, QUIET, SMALL, WIDTH, Looks, dress, elided, finish, title_below
 
 _HEIGHT = 230
 
@@ -38,18 +26,18 @@ def randomised_plot(curves: pd.DataFrame, databases: tuple[str, ...], *, bound: 
     axes = figure.add_axes((0.12, 0.2, 0.62, 0.72))
     dress(axes)
     axes.grid(visible=True, axis="y", color=LINE, linewidth=0.6, alpha=0.6)
-    colours, markers = series_of(databases), markers_of(databases)
+    looks = Looks(databases)
     said = []
     for (model, method), own in curves.groupby(["model", "method"], sort=False):
         name, rows = str(model), own.sort_values("layers")
         share = (rows["layers"] / rows["of"]).to_numpy(dtype=float)
         value = rows["similarity"].to_numpy(dtype=float)
         known = str(method) != control
-        colour = colours[name] if known else QUIET
+        colour = looks.colour(name) if known else QUIET
         ends = rows[["low", "high"]].to_numpy(dtype=float)
         axes.fill_between(share, ends[:, 0], ends[:, 1], color=colour, alpha=0.15, linewidth=0)
         axes.plot(
-            [0.0, *share], [1.0, *value], color=colour, linewidth=1.5, marker=markers[name] if known else "x",
+            [0.0, *share], [1.0, *value], color=colour, linewidth=1.5, marker=looks.marker(name) if known else "x",
             markersize=5, linestyle="solid" if known else (0, (4, 2)),
         )  # fmt: skip
         last = value[-1] if len(value) and math.isfinite(value[-1]) else 0.0

@@ -4,29 +4,20 @@ import pandas as pd
 
 from painlens.report import numbers
 from painlens.report.blocks import Plot
-from painlens.report.figures.canvas import (
-    dot,
-    elided,
-    finish,
-    interval_line,
-    markers_of,
-    rows_figure,
-    series_of,
-    title_below,
-)  # fmt: skip
+from painlens.report.figures.canvas import Looks, elided, finish, rows_figure, title_below
 
 
 def prevalence_plot(prevalence: pd.DataFrame, concept: str, databases: tuple[str, ...]) -> Plot:
     """Share of faces with a concept by label and database, with intervals over participants."""
     own = prevalence[prevalence["concept"] == concept]
     rows = [row for _, row in own.sort_values("label", kind="stable").iterrows()]
-    colours, markers = series_of(databases), markers_of(databases)
+    looks = Looks(databases)
     labels = [f"{numbers.plain(row['label'])}, {elided(str(row['database']))}" for row in rows]
     figure, axes = rows_figure(labels)
     for y, row in enumerate(rows):
-        colour = colours.get(str(row["database"]), colours[databases[0]])
-        interval_line(axes, y, float(row["low"]), float(row["high"]), colour=colour)
-        dot(axes, float(row["rate"]), y, colour=colour, marker=markers.get(str(row["database"]), "o"))
+        name = str(row["database"])
+        looks.interval(axes, name, (float(row["low"]), float(row["high"])), y)
+        looks.dot(axes, name, float(row["rate"]), y)
     axes.set_xlim(0, 1)
     title_below(axes, "share of test faces")
     said = "; ".join(f"{label} {numbers.number(float(r['rate']))}" for label, r in zip(labels, rows, strict=True))
@@ -47,7 +38,7 @@ def errors_plot(errors: pd.DataFrame, concept: str, databases: tuple[str, ...]) 
         rows += [(label, *pair) for pair in pairs if (label, *pair, True) in at or (label, *pair, False) in at]
     labels = [f"{elided(m)} → {elided(d)}" if m else f"true class: {numbers.plain(label)}" for label, m, d in rows]
     figure, axes = rows_figure(labels)
-    colours, markers = series_of(databases), markers_of(databases)
+    looks = Looks(databases)
     said = []
     for y, key in enumerate(rows):
         if not key[1]:
@@ -58,9 +49,9 @@ def errors_plot(errors: pd.DataFrame, concept: str, databases: tuple[str, ...]) 
             row = at.get((*key, present))
             if row is None:
                 continue
-            colour, rate = colours[key[1]], float(row["error_rate"])
-            interval_line(axes, y + shift, float(row["low"]), float(row["high"]), colour=colour, width=1.2)
-            dot(axes, rate, y + shift, colour=colour, marker=markers[key[1]], size=6, filled=present)
+            rate = float(row["error_rate"])
+            looks.interval(axes, key[1], (float(row["low"]), float(row["high"])), y + shift, width=1.2)
+            looks.dot(axes, key[1], rate, y + shift, size=6, filled=present)
             values.append(f"{numbers.number(rate)} {word}")
         said.append(f"{key[1]} on {key[2]}, {numbers.plain(key[0])}: {', '.join(values)}")
     axes.set_xlim(0, 1)

@@ -10,15 +10,13 @@ from painlens.report.figures.canvas import (
     LINE,
     QUIET,
     SMALL,
-    dot,
+    Looks,
     elided,
     finish,
     interval_line,
-    markers_of,
     rows_figure,
-    series_of,
     title_below,
-)  # fmt: skip
+)
 
 
 def regions_plot(regions: pd.DataFrame, databases: tuple[str, ...], *, name: str) -> Plot:
@@ -46,17 +44,17 @@ def regions_plot(regions: pd.DataFrame, databases: tuple[str, ...], *, name: str
     other.tick_params(axis="y", length=0, labelleft=False)
     other.grid(visible=True, axis="x", color=LINE, linewidth=0.6, alpha=0.6)
     other.set_axisbelow(True)
-    colours, markers = series_of(databases), markers_of(databases)
+    looks = Looks(databases)
     said = []
     for y, region in enumerate(names):
         row = at[region]
         for model, column, shift in ((a, "mean_a", -0.15), (b, "mean_b", 0.15)):
-            ends = (float(row.get(f"{end}_{column[-1]}", float("nan"))) for end in ("low", "high"))
-            interval_line(axes, y + shift, *ends, colour=colours[model], width=1.2)
-            dot(axes, float(row[column]), y + shift, colour=colours[model], marker=markers[model], size=6)
+            low, high = (float(row.get(f"{end}_{column[-1]}", float("nan"))) for end in ("low", "high"))
+            looks.interval(axes, model, (low, high), y + shift, width=1.2)
+            looks.dot(axes, model, float(row[column]), y + shift, size=6)
         difference = float(row["difference"])
         favours = a if difference > 0 else b
-        other.barh([y], [difference], height=0.56, color=colours[favours], alpha=0.45, linewidth=0)
+        other.barh([y], [difference], height=0.56, color=looks.colour(favours), alpha=0.45, linewidth=0)
         interval_line(other, y, float(row["low"]), float(row["high"]), colour=INK)
         ends = numbers.interval(float(row["low"]), float(row["high"]), 1, sign=True)
         said.append(f"{region} {numbers.signed(difference, 1)}" + (f" ({ends})" if ends else ""))
