@@ -114,16 +114,13 @@ def check_maps(context: Context, faces: TestFaces) -> Checked:
     for model, network in networks.items():
         edges = _Method(model, MUST_FAIL, network, _edges_of(material), trust.edges(material.faces))
         own = _Method(model, study.attribution.method, network, material.maps, maps[model])
-        for method in (own, edges):
+        pictures = [edges.maps] * 2  # of two networks; the edges know none, so that all are the same
+        for method, right, permuted in ((own, null[model], untaught.get(model)), (edges, pictures, edges.maps)):
             curve = _randomised(material, method)
             curves += curve.rows
             rows += _checks(material, method, curve)
-        if model in untaught:
-            pictures = [edges.maps, edges.maps]  # knows no network: all its maps are one
-            for name, alike in (
-                (own.name, trust.taught(null[model], untaught[model])), (MUST_FAIL, trust.taught(pictures, edges.maps)),
-            ):  # fmt: skip
-                rows.append(material.row(model, name, "randomised labels", alike))
+            if model in untaught and permuted is not None:
+                rows.append(material.row(model, method.name, "randomised labels", trust.taught(right, permuted)))
     for pair in combinations(networks, 2):
         rows += _pair_checks(material, pair, networks, maps, null)
     return Checked(
