@@ -1,4 +1,4 @@
-"""What leaves a run: sealed bundles that somebody else can check, and projects for other programs."""
+"""What leaves a run: tables and figures, checklists, sealed bundles, projects for other programs."""
 
 import json
 from pathlib import Path
@@ -67,6 +67,33 @@ def verify(
         _show(found, published=bool(sha256))
     if not found.passed:
         fail(f"{len(found.mismatches)} mismatches: the bundle does not say what follows from it", CHECK_FAILED)
+
+
+@app.command()
+def export(
+    run: RunArgument,
+    to: Annotated[Path | None, typer.Option("--to", help="Folder; default: RUN/exports/paper.")] = None,
+    width: Annotated[
+        float, typer.Option(min=30, max=400, help="Width of the figures in mm: 84 one column, 174 the page.")
+    ] = 84.0,
+) -> None:
+    """Write tables (CSV, LaTeX with booktabs), figures (SVG, PDF) and what to cite (BibTeX) for a paper.
+
+    The paper's Tables 1 and 2 and its Figure 1 have these names. Faces stand in Figure 1 only where their participants
+    agreed to publication.
+
+    For example `painlens export runs/demo --to paper/results --width 84`.
+    """
+    from painlens.publication import export_run
+
+    require_run(run)
+    with failing():
+        done = export_run(RunFolder(run.resolve()), to or run / "exports" / "paper", width_mm=width)
+    typer.echo(f"{len(done.files)} files in {to or run / 'exports' / 'paper'}")
+    if done.withheld:
+        typer.echo(f"{done.withheld} faces are withheld from Figure 1: no consent to publication is on record")
+    if not done.figure_1:
+        typer.echo("There is no Figure 1: no face may be shown")
 
 
 def _show(found: "Verification", *, published: bool) -> None:

@@ -17,12 +17,17 @@ from painlens.report.tables import frame_to_csv, to_csv, to_latex
 from painlens.tables import atomic_path, save_json, save_text
 
 __all__ = [
+    "EXPORTED",
     "Example",
     "FinishedStep",
     "Plot",
     "ReportInputs",
     "Section",
     "TrainedNetwork",
+    "build_sections",
+    "plots_of",
+    "shown_examples",
+    "tables_of",
     "write_report",
 ]
 

@@ -1,10 +1,13 @@
 """The pieces that a page is built of; the templates know how each one looks."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from painlens.report.tables import Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Plot:
         A complete SVG document.
     inline
         The same for the page: ids are unique, colours follow the page's.
+    figure
+        What was drawn, for other formats; None where it is not kept.
     """
 
     name: str
@@ -55,6 +60,7 @@ class Plot:
     description: str
     svg: str
     inline: str
+    figure: "Figure | None" = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,20 @@ LIBRARIES = ("painlens", "torch", "numpy", "opencv-python-headless", "scikit-lea
 
 def report(context: Context) -> Result:
     """Write the report, its tables and its figures."""
+    written = page.write_report(report_inputs(context), context.folder)
+    own = ("run.json", "manifest.json", tables.KNOWN)  # of an earlier report in this folder
+    outputs = [path for path in context.folder.rglob("*") if path.is_file() and path.name not in own]
+    return Result(outputs, {"bytes": written.stat().st_size})
+
+
+def report_inputs(context: Context) -> ReportInputs:
+    """All that a report, or an export of its tables and figures, is made from."""
     study = context.study
     names = list(databases_of(study))
     verdicts = context.load("concepts", tables.VERDICTS)
     decodability = context.load("concepts", tables.DECODABILITY)
     statements = concept_test.describe(verdicts, target=study.attribution.target, decodability=decodability)
-    inputs = ReportInputs(
+    return ReportInputs(
         study=study,
         statements=tuple(statements),
         frames=_of_all(context, "frames", tables.FRAMES, names),
@@ -63,10 +71,6 @@ def report(context: Context) -> Result:
         certificate=read_certificate(),
         versions={"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}},
     )
-    written = page.write_report(inputs, context.folder)
-    own = ("run.json", "manifest.json", tables.KNOWN)  # of an earlier report in this folder
-    outputs = [path for path in context.folder.rglob("*") if path.is_file() and path.name not in own]
-    return Result(outputs, {"bytes": written.stat().st_size})
 
 
 def _of_all(context: Context, stage: str, schema: tables.Schema, names: list[str]) -> pd.DataFrame:

@@ -145,7 +145,7 @@ def dot(
 def finish(figure: Figure, *, name: str, title: str, description: str) -> Plot:
     """The figure as a document and as a part of the page."""
     document = _svg(figure, name)
-    return Plot(name, title, description, document, _inline(document, name, description))
+    return Plot(name, title, description, document, _inline(document, name, description), figure)
 
 
 def _svg(figure: Figure, name: str) -> str:
