@@ -96,6 +96,36 @@ def export(
         typer.echo("There is no Figure 1: no face may be shown")
 
 
+@app.command()
+def checklist(
+    run: RunArgument,
+    answer: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--answer", help="Answer one open question; kept in the run.", metavar="QUESTION TEXT"),
+    ] = None,
+    answers: Annotated[Path | None, typer.Option(help="YAML file of answers, `question: text`.")] = None,
+) -> None:
+    """Fill reporting checklists (TRIPOD+AI, CLAIM, GMLP) and model cards with pointers into the files of a run.
+
+    Nothing is judged: each item shows what the run itself tells, with digests. Questions that only a person can answer
+    are asked once, kept in `answers.json` of the run, and stand in every checklist that asks them.
+
+    For example `painlens checklist runs/demo --answer purpose "Research on how two databases differ"`.
+    """
+    from painlens import checklists
+
+    require_run(run)
+    with failing():
+        given = (checklists.answers_file(answers) if answers is not None else {}) | (dict([answer]) if answer else {})
+        if given:
+            checklists.keep_answers(run, given, checklists.questions())
+        written, unanswered = checklists.write_checklists(RunFolder(run.resolve()))
+    for path in written:
+        typer.echo(path)
+    for name in unanswered:
+        typer.echo(f"open: {name}: {checklists.questions()[name]}")
+
+
 def _show(found: "Verification", *, published: bool) -> None:
     """What was checked, and the mismatches as a table."""
     from rich.console import Console

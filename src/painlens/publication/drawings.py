@@ -41,7 +41,7 @@ def pdf_of(figure: Figure, width_mm: float) -> bytes:
         file.newPage(width * scale, height * scale)
         file.output(scale, 0, 0, scale, 0, 0, Op.concat_matrix)
         renderer = MixedModeRenderer(figure, width, height, _PIXELS, RendererPdf(file, _PIXELS, height, width))
-        figure.draw(renderer)
+        figure.draw(renderer)  # pyright: ignore[reportArgumentType] - it hands everything on to a renderer
         renderer.finalize()
         file.finalize()
         file.close()
