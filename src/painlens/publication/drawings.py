@@ -14,7 +14,7 @@ from painlens.report.figures.canvas import INK, finish
 
 COLUMN_MM, PAGE_MM = 84.0, 174.0  # one column and the whole page of the usual journals
 _MM_PER_INCH, _POINTS, _PIXELS = 25.4, 72.0, 600  # per inch
-_WIDTH, _LINE = 5.8, 0.25  # inches: of a figure on the page, of a line of words
+_WIDTH, _LINE = 5.8, 0.36  # inches: of a figure on the page, of two lines of words
 
 
 def svg_of(plot: Plot, width_mm: float) -> str:
@@ -60,5 +60,6 @@ def figure_of_faces(picture: UInt8[np.ndarray, "height width 3"], headings: tupl
     axes.set_axis_off()
     for place, words in enumerate(headings):
         x = (place + 0.5) / len(headings)
-        figure.text(x, 1 - 0.5 * _LINE / (height + _LINE), words, ha="center", va="center", fontsize=10, color=INK)
+        lines = words.replace(" > ", " >\n")  # side by side, two long names would run into each other
+        figure.text(x, 1 - 0.5 * _LINE / (height + _LINE), lines, ha="center", va="center", fontsize=9, color=INK)
     return finish(figure, name="figure-1", title=title, description=title)

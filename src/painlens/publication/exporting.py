@@ -8,6 +8,7 @@ from painlens.progress import silent
 from painlens.publication.bibliography import bibliography
 from painlens.publication.drawings import COLUMN_MM, PAGE_MM, figure_of_faces, pdf_of, svg_of
 from painlens.report import EXPORTED, Plot, ReportInputs, build_sections, plots_of, shown_examples, tables_of
+from painlens.report.figures.canvas import elided
 from painlens.report.pictures import figure_1
 from painlens.report.tables import Table, frame_to_csv, to_csv, to_latex
 from painlens.tables import DataError, atomic_path, save_text
@@ -114,4 +115,7 @@ def _figure_1(inputs: ReportInputs) -> tuple[Plot | None, int]:
         return None, shown.withheld
     a, b = pair
     title = f"Faces, relevance of {a} and of {b}, and where each is larger"
-    return figure_of_faces(picture, ("face", a, b, f"{a} > {b}", f"{b} > {a}"), title), shown.withheld
+    short = elided(a), elided(b)
+    return figure_of_faces(
+        picture, ("face", *short, f"{short[0]} > {short[1]}", f"{short[1]} > {short[0]}"), title
+    ), shown.withheld
