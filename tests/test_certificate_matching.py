@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 
 from certificate_engine import Engine
 from certificate_records import SIZES, made_cell, made_design, made_record
-from painlens.certificate import certifying, images
+from painlens.certificate import certifying, images, summing
 from painlens.certificate.cells import Certificate, read_certificate
 from painlens.certificate.images import Course
-from painlens.certificate.matching import Size, distance, failures, line_of, match, same_kind
+from painlens.certificate.matching import HEADLINES, Size, distance, failures, line_of, match, same_kind
 from painlens.certificate.tabulating import levels_compared, rates_by_design, shown, to_markdown, verdicts_right
 from painlens.cli import app
 from painlens.report import ReportInputs
@@ -279,6 +279,23 @@ def docs() -> ModuleType:
 def test_page_about_the_certificate_follows_the_record() -> None:
     generator = docs()
     assert generator.EXPLAINED.read_text(encoding="utf-8") == generator.certificate_page(), "run `make docs`"
+
+
+def test_measurements_follow_the_record() -> None:
+    generator = docs()
+    assert generator.MEASURED.read_text(encoding="utf-8") == generator.measurements_page(), "run `make docs`"
+
+
+def test_measurements_of_a_record_with_one_level_and_with_both() -> None:
+    told = {"training": "equal steps", "size": "demo", "strength": "strong"}
+    null = made_design(**(page_size() | {"half_splits": 4}), settings=told)
+    cells = [made_cell(measure=measure) for measure in HEADLINES]
+    both = record_of(**page_size())
+    one = made_record(*cells, null=null)
+    assert "Counted on 1,000 studies" in summing.features_summed(one)
+    assert ".040 of 1 cells, .040 (40 of 1000)" in summing.features_summed(one)
+    assert "holds no study of this level yet" in summing.images_summed(one)
+    assert "| null |" in summing.images_summed(both)
 
 
 def longer_training(inputs: ReportInputs, times: int) -> ReportInputs:

@@ -130,6 +130,8 @@ def _powers(made: _Made) -> str:
         means = _differences(made, set(_designs(made, strength=strength, confounding=confounding)))
         if any(found):
             rows.append((title, *(one or "–" for one in found), means))
+    if len(rows) == 1:
+        return ""
     return "Power, closed eyes / visible teeth, by size (training / test participants), AUROC:\n\n" + to_markdown(rows)
 
 
@@ -145,7 +147,7 @@ def _designs(made: _Made, **wanted: object) -> list[str]:
 
 
 def _size_title(made: _Made, size: str) -> str:
-    own = made.designs[_designs(made, size=size)[0]]
+    own = next(one for one in made.designs.values() if one.settings.get("size") == size)
     a, b = f"{own.train_a} / {own.test_a}", f"{own.train_b} / {own.test_b}"
     return f"{a} twice" if a == b else f"{a}, {b}"
 
@@ -198,6 +200,8 @@ def _unequal(made: _Made) -> str:
     trainings = [name for name in trainings if name not in ("None", "equal steps")]
     rows: list[Row] = [("training / test participants", *trainings, "equal steps")]
     for size in ("paper", "demo"):
+        if not any(_is(made, c, size, training) for c in made.usual() for training in trainings):
+            continue
         values = []
         for training in (*trainings, "equal steps"):
             worst = [
@@ -207,6 +211,8 @@ def _unequal(made: _Made) -> str:
             ]  # fmt: skip
             values.append(", ".join(map(_dot, worst)))
         rows.append((_size_title(made, size), *values))
+    if len(rows) == 1:
+        return ""
     return (
         "**Where it fails.** Databases drawn alike with unequal numbers of training participants and a strong bias, "
         "both trained for the same number of epochs; false differences for AUROC, adjusted regression, causal effect; "

@@ -16,7 +16,9 @@ WITH_NETWORKS = ("pretrain", "train", "predict", "attribute", "differences", "co
 ReplicateOption = Annotated[
     str,
     typer.Option(
-        "--replicate", "-r", help="Which network: seed=0 ..., half=0a, half=0b ..., shuffled=0 (permuted labels)"
+        "--replicate",
+        "-r",
+        help="Which network: seed=0 ..., half=0a, shuffled=0 (permuted labels); with folds seed=0-fold=1 ...",
     ),
 ]
 

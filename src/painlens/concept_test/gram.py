@@ -116,6 +116,11 @@ class FoldGeometry:
         """Whether all fits share the matrix as it is."""
         return self.intercept == 0.0 and not self.shift.any() and bool((self.factor == 1.0).all())
 
+    def of_fits(self, fits: slice | Int[np.ndarray, " fit"]) -> "FoldGeometry":
+        """The geometry of some of the fits."""
+        shift = self.shift if len(self.shift) == 1 else self.shift[fits]
+        return FoldGeometry(shift, self.factor[fits], self.intercept)
+
     def gram_of(self, gram: Float64[np.ndarray, "face face"], fit: int) -> Float64[np.ndarray, "face face"]:
         """Inner products of one fit."""
         shift = self.shift[fit % len(self.shift)]

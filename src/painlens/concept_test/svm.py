@@ -1,10 +1,11 @@
 """Linear SVMs with hinge loss, solved in the dual on a Gram matrix that all folds share.
 
 The problem is that of LIBLINEAR and of scikit-learn's ``LinearSVC(dual=True, loss="hinge")`` (regularised intercept),
-whose decisions it reproduces. Two engines: `pairs` (`painlens.concept_test.descent`, all cores), and `liblinear`,
-scikit-learn's solver on rows that have the Gram matrix. The first is deterministic: there is no seed, and seeds of a
-solver would be no replicates. Fits that need too many steps go to an interior-point method, which finds the same
-solution.
+whose decisions it reproduces. Two engines: `pairs`, painlens' own, and `liblinear`, scikit-learn's solver on rows that
+have the Gram matrix. The first is deterministic: there is no seed, and seeds of a solver would be no replicates. It
+solves fits on many faces by exchanges (`painlens.concept_test.exchange`), all others and what these leave by descent on
+pairs of coordinates (`painlens.concept_test.descent`), both on all cores. Fits that need too many steps go to an
+interior-point method. All find the same solution.
 
 Two failures of other solvers are errors or reported here: a fit that has not converged (primal solvers stop early
 without a word), and a fit that gives every held-out face the same answer.
@@ -20,12 +21,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
 from painlens.concept_test.descent import solve_dual
+from painlens.concept_test.exchange import solve_by_exchange
 from painlens.concept_test.gram import FoldGeometry, feature_norm, positive_part, rows_with_gram
 from painlens.concept_test.interior_point import solve_box_dual
 from painlens.tables import DataError
 
 TOLERANCE = 1e-4  # LIBLINEAR's: largest spread of the projected gradient
 MAX_SWEEPS = 300  # about 1 is needed on features of a network
+FEWEST_FACES = 128  # of a training half, from which on a factorisation pays
 LIBLINEAR_ITERATIONS = 1_000_000
 
 
@@ -43,8 +46,8 @@ class OutOfFold:
         float64 (repeat, face): distance to the plane times the norm of its normal; positive means "concept present".
         NaN where the training half holds one class only.
     sweeps
-        int64 (repeat, fold): passes over the training faces; negative where the interior-point method took over, 0
-        where the training half holds one class only.
+        int64 (repeat, fold): exchanges, or passes over the training faces; negative where the interior-point method
+        took over, 0 where the training half holds one class only.
     degenerate
         bool (repeat, fold): the fit gives every held-out face the same answer.
     """
@@ -98,7 +101,7 @@ def out_of_fold(  # noqa: PLR0913 - the problem, and how it is solved
         decisions, sweeps = _decide_by_liblinear(gram, geometry, train, signs, cost, tolerance)
     else:
         arrays = np.ascontiguousarray(gram), geometry, train, signs
-        coefficients, sweeps = _solve_by_pairs(*arrays, cost, tolerance, max_sweeps)
+        coefficients, sweeps = _solve(*arrays, cost, tolerance, max_sweeps)
         decisions = geometry.decisions(gram, coefficients)
     decisions[sweeps == 0] = np.nan
     decisions = np.where(first_half, decisions[1::2], decisions[::2])
@@ -130,7 +133,22 @@ def fit_all_faces(
     signs = np.where(present, 1.0, -1.0)
     geometry = FoldGeometry.plain((len(present), len(gram)), fits=len(present))
     arrays = np.ascontiguousarray(gram), geometry, everybody, signs
-    return _solve_by_pairs(*arrays, cost, TOLERANCE, MAX_SWEEPS)[0]
+    return _solve(*arrays, cost, TOLERANCE, MAX_SWEEPS)[0]
+
+
+def _solve(  # noqa: PLR0913
+    gram: np.ndarray, geometry: FoldGeometry, train: np.ndarray, signs: np.ndarray, cost: float, tolerance: float,
+    max_sweeps: int,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Coefficients (fit, face) and steps (fit,): by exchanges where they pay, the rest by descent."""
+    if train.sum(axis=1).min(initial=len(gram)) < FEWEST_FACES:
+        return _solve_by_pairs(gram, geometry, train, signs, cost, tolerance, max_sweeps)
+    found = solve_by_exchange(gram, geometry, train, signs, cost=cost, tolerance=tolerance)
+    left = np.flatnonzero(found.exchanges < 0)
+    if len(left):
+        own = geometry.of_fits(left), train[left], signs[left]
+        found.coefficients[left], found.exchanges[left] = _solve_by_pairs(gram, *own, cost, tolerance, max_sweeps)
+    return found.coefficients, found.exchanges
 
 
 def _solve_by_pairs(  # noqa: PLR0913
