@@ -152,8 +152,9 @@ def test_listed_test_participants_are_refused() -> None:
 
 
 def test_the_estimate_knows_that_everybody_is_tested_and_warns_of_few() -> None:
+    plain = TWO | {"trust": {"randomised_labels": 0}}
     few, all_of_them = (
-        estimate_study(parse_study(TWO | {"replication": {"cross_fitting": folds}}), cores=1) for folds in (0, 5)
+        estimate_study(parse_study(plain | {"replication": {"cross_fitting": folds}}), cores=1) for folds in (0, 5)
     )
     assert any("a: 4 test participants" in line for line in few.assumptions)
     assert not any("test participants" in line for line in all_of_them.assumptions)
