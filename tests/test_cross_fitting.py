@@ -320,7 +320,7 @@ def test_faces_are_answered_by_networks_that_have_not_seen_the_person(run: RunFo
             network = load_network(run.folder("train", model, f"seed=0-fold={number}") / "weights.safetensors")
             expected = predict_logits(network, crops)[:, network.classes.index("pain")]
             np.testing.assert_allclose(logits[faces.loc[rows, "frame_id"]].to_numpy(), expected, atol=1e-4)
-            maps = (fold == number).to_numpy()
+            maps = fold.eq(number).fillna(value=False).to_numpy(dtype=bool)
             assert np.allclose(
                 stored.logits[maps, network.classes.index("pain")],
                 logits[stored.faces.loc[maps, "frame_id"]].to_numpy(dtype=float), atol=1e-3,

@@ -207,11 +207,12 @@ def _cautions(own: pd.DataFrame, headline: pd.Series) -> list[str]:
     if confounded:
         notes.append(_sentence(confounded))
     fewest, people = headline.get("fewest_participants"), headline["participants"]
+    remedy = "put more participants into its test part, or let all rotate through it (replication.cross_fitting)"
+    remedy = "test more people" if pd.notna(folds) and folds else remedy
     if pd.notna(fewest) and fewest < FEWEST_TESTED:
         notes.append(
             f"One database has {int(fewest)} test participants in this comparison: with fewer than "
-            f"{FEWEST_TESTED} an interval over people is uncertain; put more participants into its test part, or let "
-            "all rotate through it (replication.cross_fitting)."
+            f"{FEWEST_TESTED} an interval over people is uncertain; {remedy}."
         )
     elif pd.notna(people) and people < FEW_PARTICIPANTS:
         notes.append(f"Only {int(people)} test participants: intervals may be a little too short; test more people.")
