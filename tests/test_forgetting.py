@@ -383,3 +383,10 @@ def test_traces_are_found_in_every_kind_of_file(tmp_path: Path) -> None:
 def test_finished_run_is_not_changed_by_the_copies(finished: RunFolder) -> None:
     assert len(people(finished, "train")) == 3
     assert plan_forgetting(finished, participant=people(finished, "test")[0]).databases == ("clinical",)
+
+
+def test_network_with_permuted_labels_saw_everybody_who_trains(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    run, job = RunFolder(tmp_path), Job("train", "clinical", "shuffled=0")
+    for part, seen in (("train", True), ("validation", True), ("test", False)):
+        monkeypatch.setattr(forgetting, "_part_of", lambda *_, part=part: part)
+        assert forgetting._saw(run, job, "p1") is seen

@@ -111,5 +111,13 @@ def test_replicates_are_named_by_seed_and_half() -> None:
     assert study.replicates == ("seed=0", "seed=1", "half=0a", "half=0b")
 
 
+def test_network_with_permuted_labels_is_trained_and_answers_nobody() -> None:
+    study = parse_study(with_("replication", {"seeds": 1, "half_splits": 0}))
+    assert study.trainings == (*study.networks, "shuffled=0")
+    assert "shuffled=0" not in (*study.replicates, *study.networks)
+    crossed = parse_study(with_("replication", {"seeds": 1, "half_splits": 0, "cross_fitting": 3}))
+    assert crossed.untaught == ("shuffled=0-fold=1",)
+
+
 def test_every_field_that_needs_words_has_them() -> None:
     assert Study.model_json_schema()["properties"]["seed"]["description"]

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from painlens import tables
+from painlens.regions import REGIONS
 from painlens.study import load_study
 from painlens.workflow.run_folder import RunFolder
 from painlens.workflow.stages import jobs_of
@@ -116,6 +117,21 @@ def test_every_network_answers_every_test_face(run: RunFolder) -> None:
     per_network = answers.groupby("replicate")["frame_id"].count()
     assert set(per_network.index) == set(run.study().replicates)
     assert per_network.nunique() == 1
+
+
+def test_maps_are_checked_against_permuted_labels(run: RunFolder) -> None:
+    folder = run.folder("differences")
+    checks = tables.load_table(folder / "trust.parquet", tables.TRUST)
+    assert set(checks.loc[checks["check"] == "randomised labels", "method"]) == {"lrp", "edges"}
+    curve = tables.load_table(folder / "randomised.parquet", tables.RANDOMISED)
+    assert (curve.loc[curve["method"] == "edges", "similarity"] > 1 - 1e-9).all()
+    assert len(tables.load_table(folder / "untaught.parquet", tables.UNTAUGHT)) == 2 * len(REGIONS)
+    for name in run.study().databases:
+        right, permuted = (
+            tables.load_json(run.folder("train", name, replicate) / "training.json")
+            for replicate in ("seed=0", "shuffled=0")
+        )
+        assert permuted["faces"] == right["faces"]  # permuted, not drawn anew
 
 
 def test_every_concept_has_a_verdict_or_a_reason(run: RunFolder) -> None:

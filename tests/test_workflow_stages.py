@@ -116,6 +116,15 @@ class TestParameters:
         assert parameters_of("train", before, "a", "seed=0") == parameters_of("train", after, "a", "seed=0")
         assert parameters_of("split", before, "a") == parameters_of("split", after, "a")
 
+    def test_permuted_labels_concern_their_own_network_and_the_checks_only(self) -> None:
+        before, after = (tiny_study(trust={"randomised_labels": share}) for share in (0.5, 1.0))
+        assert parameters_of("train", before, "a", "shuffled=0") != parameters_of("train", after, "a", "shuffled=0")
+        assert parameters_of("train", before, "a", "seed=0") == parameters_of("train", after, "a", "seed=0")
+        network = Job("train", "a", "shuffled=0")
+        assert network in jobs_of(before)
+        assert [job.stage for job in jobs_of(before) if network in needs(job, before)] == ["differences", "report"]
+        assert network not in jobs_of(tiny_study(trust={"randomised_labels": 0}))
+
     def test_label_files_count_by_content_not_by_place(self) -> None:
         here, there = (_with_labels(Path(place)) for place in ("/here/labels.csv", "/there/labels.csv"))
         assert parameters_of("concepts", here) == parameters_of("concepts", there)
