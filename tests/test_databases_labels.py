@@ -1,11 +1,15 @@
-"""Label conditions."""
+"""Label conditions, and whether the classes of several databases go together."""
+
+from typing import Any
 
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from painlens.databases.comparable import assert_comparable
 from painlens.databases.labels import apply_labels, parse_condition
+from painlens.study import Database
 from painlens.tables import DataError
 
 FRAMES = pd.DataFrame(
@@ -81,3 +85,39 @@ def test_a_frame_has_a_label_or_a_reason(scores: list[int | None], threshold: in
     frames = pd.DataFrame({"pspi": pd.Series(scores, dtype="float64")})
     found, reasons = apply_labels(frames, {"pain": f"pspi > {threshold}"}, database="x")
     assert (found.isna() == (reasons != "")).all()
+
+
+# --- classes of several databases -----------------------------------------------------------------------------------
+
+
+def sections(**changes: dict[str, Any]) -> dict[str, Database]:
+    """Sections of databases whose owners' folders are never opened."""
+    return {name: Database.model_validate({"root": "/nowhere"} | own) for name, own in changes.items()}
+
+
+@pytest.mark.parametrize(
+    ("classes", "target"),
+    [("pain", "pain"), ("pain", "no-pain"), ("pain-levels", "strong"), ("pain-levels", "none")],
+)
+def test_equal_rules_go_together(classes: str, target: str) -> None:
+    both = sections(a={"reader": "unbc", "classes": classes}, b={"reader": "biovid", "classes": classes})
+    assert_comparable(both, target=target)
+
+
+def test_rules_with_other_classes_are_refused_with_the_classes_of_each() -> None:
+    both = sections(a={"reader": "unbc", "classes": "pain-levels"}, b={"reader": "unbc"})
+    with pytest.raises(DataError, match="'b' has pain, no-pain"):
+        assert_comparable(both, target="strong")
+    seven = sections(a={"reader": "affectnet"}, b={"reader": "kdef"})
+    with pytest.raises(DataError, match="same classes, got a: neutral.*contempt; b: "):
+        assert_comparable(seven, target="fear")
+
+
+def test_a_target_that_no_rule_gives_is_refused() -> None:
+    both = sections(a={"reader": "affectnet"}, b={"reader": "affectnet"})
+    with pytest.raises(DataError, match=r"attribution.target must be a class of every database, got 'pain'"):
+        assert_comparable(both, target="pain")
+
+
+def test_classes_in_an_owners_table_are_not_known_beforehand() -> None:
+    assert_comparable(sections(a={"reader": "manifest"}, b={"reader": "unbc"}), target="pain")

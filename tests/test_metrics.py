@@ -8,11 +8,21 @@ import pytest
 from scipy.special import logsumexp
 from sklearn import metrics as oracle
 
-from painlens.metrics import PUBLISHED, errors_by_concept, evaluate, paper_tables, prevalence
+from painlens.databases.levels import EMOTIONS, PSPI_LEVELS, PSPI_PAIN
+from painlens.metrics import (
+    PUBLISHED,
+    confusion,
+    errors_by_concept,
+    evaluate,
+    in_reading_order,
+    paper_tables,
+    prevalence,
+)
 from painlens.metrics.bootstrap import participant_weights, percentile_interval, ratio
+from painlens.metrics.classes import READING_ORDER
 from painlens.metrics.scores import measure_names
 from painlens.study import Database, Synthetic
-from painlens.tables import ERRORS, METRICS, PREDICTIONS, PREVALENCE, DataError, conform
+from painlens.tables import CONFUSION, ERRORS, METRICS, PREDICTIONS, PREVALENCE, DataError, conform
 
 TWO = ("no-pain", "pain")
 THREE = ("mild", "none", "severe")
@@ -62,6 +72,10 @@ def evaluated(table: pd.DataFrame, classes: tuple[str, ...] = TWO, *, draws: int
     return evaluate(table, classes=classes, target=classes[-1], confidence=0.95, draws=draws, rng=rng)
 
 
+def confused(table: pd.DataFrame, classes: tuple[str, ...]) -> pd.DataFrame:
+    return confusion(table, classes=classes, confidence=0.95, draws=200, rng=np.random.default_rng(1))
+
+
 def values_of(table: pd.DataFrame, model: str, replicate: str, database: str, column: str = "value") -> pd.Series:
     rows = table[(table["model"] == model) & (table["replicate"] == replicate) & (table["database"] == database)]
     return rows.set_index("measure")[column]
@@ -92,6 +106,45 @@ def test_every_measure_is_scikit_learns(classes: tuple[str, ...]) -> None:
     got = values_of(evaluated(table, classes), "a", "seed=0", "a")
     expected = by_scikit_learn(table, classes)
     pd.testing.assert_series_equal(got, expected[got.index], check_names=False, check_index_type=False, rtol=1e-12)
+
+
+@pytest.mark.parametrize("classes", [TWO, THREE])
+def test_confusion_is_scikit_learns(classes: tuple[str, ...]) -> None:
+    table = answers(classes, replicates=("seed=0", "seed=1"))
+    found = confused(table, classes)
+    for replicate, own in table.groupby("replicate"):
+        expected = oracle.confusion_matrix(own["label"], own["predicted"], labels=list(classes))
+        cells = found[found["replicate"] == replicate].set_index(["label", "predicted"])["faces"]
+        got = cells.unstack().loc[list(classes), list(classes)].to_numpy(float)
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_confusion_rows_add_up_and_their_intervals_hold_them() -> None:
+    table = answers(THREE, models=("a", "b"), databases=("a", "b"), replicates=("seed=0", "seed=1", "half=0a"))
+    found = confused(table, THREE)
+    pd.testing.assert_frame_equal(found, conform(found, CONFUSION))
+    assert set(found["replicate"]) == {"seed=0", "seed=1", "mean"}
+    sums = found.groupby(["model", "replicate", "database", "label"])["share"].sum()
+    np.testing.assert_allclose(sums, 1.0)
+    means = found[found["replicate"] == "mean"]
+    assert ((means["low"] <= means["share"]) & (means["share"] <= means["high"])).all()
+    assert found.loc[found["replicate"] != "mean", ["low", "high"]].isna().all(axis=None)
+
+
+def test_a_class_that_nobody_shows_has_no_shares() -> None:
+    table = answers(THREE)
+    found = confused(table[table["label"] != "mild"], THREE)
+    means = found[found["replicate"] == "mean"]
+    nobody, shown = means[means["label"] == "mild"], means[means["label"] == "severe"]
+    assert nobody["share"].isna().all()
+    assert (nobody["of"] == 0).all()
+    assert shown["share"].sum() == pytest.approx(1)
+
+
+def test_the_reading_order_knows_every_level_and_emotion() -> None:
+    assert set(READING_ORDER) == {*PSPI_LEVELS, *PSPI_PAIN, *EMOTIONS}
+    assert in_reading_order(["weak", "strong", "none", "trace"]) == tuple(PSPI_LEVELS)
+    assert in_reading_order(["pain", "no-pain"]) == ("no-pain", "pain")
 
 
 def test_the_mean_row_is_the_mean_over_seeds() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from painlens.splits import (
+    assert_classes_in_halves,
     assert_covers,
     assert_participant_disjoint,
     complementary_halves,
@@ -151,6 +152,16 @@ def test_eight_classes_are_on_both_sides() -> None:
     sides = complementary_halves(faces, splits=1, seed=0).set_index("participant")["half=0"]
     for _, group in faces.groupby("label"):
         assert set(sides[group["participant"]]) == {"a", "b"}
+
+
+def test_a_half_without_a_class_is_told_before_anything_is_trained() -> None:
+    enough = both(6)
+    assert_classes_in_halves(enough, complementary_halves(enough, splits=3, seed=0), database="clinical")
+    rare = faces_of({"a": "pn", "b": "n", "c": "n", "d": "n"})  # one person alone shows p
+    halves = complementary_halves(rare, splits=1, seed=0)
+    side = "b" if halves.set_index("participant").loc["a", "half=0"] == "a" else "a"
+    with pytest.raises(DataError, match=rf"'clinical': half=0{side} has no face of the class p.*half_splits to 0"):
+        assert_classes_in_halves(rare, halves, database="clinical")
 
 
 def test_halves_follow_from_the_seed_alone() -> None:

@@ -216,6 +216,14 @@ def test_a_clip_has_a_frame_at_four_seconds(fps: float) -> None:
         ("biovid", {"size": 65}, "even size"),
         ("biovid", {"fps": 0.2}, "no frame near 4 s"),
         ("affectnet", {"bias": {EYES_CLOSED: {"pain": 0.5, "no_pain": 0.1}}}, "no pain label"),
+        ("affectnet", {"classes": ["happy"]}, "shows all eight emotions"),
+        ("unbc", {"classes": ["none", "strong"]}, "choose levels with the database's own 'classes'"),
+        ("biovid", {"classes": ["BL1", "PA4", "PA2"]}, "in this order, got BL1, PA4, PA2"),
+        ("biovid", {"classes": ["PA1", "PA4"]}, "must be BL1 and then"),
+        ("biovid", {"classes": ["BL1", "PA1", "PA4"], "sequences": 41}, "at most 80 painful clips"),
+        ("manifest", {"classes": ["pain", "relief"]}, "two or more different ones"),
+        ("manifest", {"classes": ["pain"]}, "two or more different ones"),
+        ("manifest", {"non_reactive": 1}, "belongs to biovid"),
     ],
 )
 def test_settings_that_cannot_be_honoured_are_refused(
@@ -226,12 +234,12 @@ def test_settings_that_cannot_be_honoured_are_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.fixture(scope="module", params=["unbc", "biovid", "affectnet"])
+@pytest.fixture(scope="module", params=["unbc", "biovid", "affectnet", "manifest"])
 def rendered(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Path, dict[str, int]]:
     folder = tmp_path_factory.mktemp(request.param)
-    extra = {"unbc": {}, "biovid": {"fps": 1, "non_reactive": 1}, "affectnet": {"images": 16}}[request.param]
+    extra = {"biovid": {"fps": 1, "non_reactive": 1}, "affectnet": {"images": 16}}.get(request.param, {})
     counts = synthesize(
         tiny(**extra), reader=request.param, name="db", root=folder / "root", truth=folder / "truth",
         masks=True,
@@ -249,7 +257,7 @@ def test_counts_agree_with_the_files(rendered: tuple[str, Path, dict[str, int]])
     assert counts["files"] == len(files)
     assert counts["frames"] == len(truth_of(folder))
     assert counts["twins"] == 2 * len(CONCEPTS)
-    assert counts["participants"] == {"unbc": 3, "biovid": 3, "affectnet": 16 + 4}[reader]
+    assert counts["participants"] == (16 + 4 if reader == "affectnet" else 3)
     assert sorted(path.name for path in folder.iterdir()) == ["root", "truth"]
 
 
@@ -298,6 +306,57 @@ def database(tmp_path: Path, reader: Any, **changes: Any) -> tuple[Path, pd.Data
     settings = tiny(**{"twins": 0} | changes)
     synthesize(settings, reader=reader, name="db", root=tmp_path / "root", truth=tmp_path / "truth")
     return tmp_path / "root", truth_of(tmp_path)
+
+
+def test_heat_has_four_levels_whose_faces_and_concepts_grow() -> None:
+    rates = planting.rates_of(Synthetic(bias={TEETH_VISIBLE: ConceptRate(pain=0.9, no_pain=0.1)}),
+                              eyes_closed_is_pain=False)  # fmt: skip
+    heats, look = (0.0, 0.25, 0.5, 0.75, 1.0), frame_at(4.0, 1.0)
+    found = np.array([
+        [(course.shown[TEETH_VISIBLE][look], other_intensity(course.actions)[look]) for course in heat_courses(
+            Streams(2, "h").at(person), rates, clips=4, fps=1, confounding=0.3, reactive=True, heats=heats)]
+        for person in range(60)
+    ]).reshape(60, len(heats), 4, 2).mean(axis=(0, 2))  # fmt: skip
+    assert found[:, 0] == pytest.approx([0.1 + 0.8 * heat for heat in heats], abs=0.06)
+    assert (np.diff(found[:, 1]) > 0.2).all()
+
+
+def test_biovid_layout_with_all_heats(tmp_path: Path) -> None:
+    classes = ("BL1", "PA1", "PA2", "PA3", "PA4")
+    root, truth = database(tmp_path, "biovid", participants=2, fps=1, classes=classes)
+    samples = pd.read_csv(root / "starting_point" / "samples.csv", sep="\t")
+    assert (samples.groupby("subject_name")["class_name"].value_counts() == 2).all()
+    assert set(samples["class_name"]) == set(classes)
+    assert (samples["class_id"] == samples["class_name"].map(classes.index)).all()
+    assert samples["sample_name"].is_unique
+    for _, own in samples.groupby("subject_name"):
+        trials = own["sample_name"].str.extract(r"-(\w+)-(\d{3})$")
+        numbers = trials[1].astype(int)
+        assert sorted(numbers[trials[0] == "BL1"]) == [81, 82]
+        assert sorted(numbers[trials[0] != "BL1"]) == list(range(1, 9))
+    assert set(truth["sequence"]) == set(samples["sample_name"])
+
+
+def test_the_usual_heats_are_no_heat_and_the_strongest(tmp_path: Path) -> None:
+    _, two = database(tmp_path / "two", "biovid", participants=2, fps=1)
+    _, same = database(tmp_path / "same", "biovid", participants=2, fps=1, classes=["BL1", "PA4"])
+    pd.testing.assert_frame_equal(two, same)
+
+
+def test_manifest_layout_shows_every_class_of_every_person(tmp_path: Path) -> None:
+    classes = ["neutral", "happy", "surprise", "pain"]
+    bias = {EYES_CLOSED: {"pain": 1.0, "no_pain": 0.0}, TEETH_VISIBLE: {"pain": 0.0, "no_pain": 0.0}}
+    root, truth = database(tmp_path, "manifest", participants=2, classes=classes, bias=bias)
+    table = pd.read_csv(root / "manifest.csv")
+    assert (table.groupby("participant")["label"].value_counts() == 2).all()
+    assert set(table["label"]) == set(classes)
+    joined = truth.merge(table, left_on="frame_id", right_on="path", validate="one_to_one")
+    assert len(joined) == len(table) == len(truth)
+    pain = joined["label"] == "pain"
+    np.testing.assert_array_equal(joined["concept:eyes-closed"], pain)  # planted
+    assert joined.loc[joined["label"] == "happy", "concept:smile"].all()  # its own
+    assert joined.loc[joined["label"] == "surprise", "concept:teeth-visible"].all()
+    assert not joined.loc[pain, "concept:teeth-visible"].any()
 
 
 def test_unbc_layout(tmp_path: Path) -> None:

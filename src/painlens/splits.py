@@ -246,6 +246,29 @@ def assert_covers(split: pd.DataFrame, faces: pd.DataFrame) -> None:
         raise DataError(f"the split counts other numbers of faces than the table of faces for {_some(wrong)}")
 
 
+def assert_classes_in_halves(training: pd.DataFrame, halves: pd.DataFrame, *, database: str) -> None:
+    """Raise a `DataError` where a half of the training participants lacks a class: no network could learn it.
+
+    Parameters
+    ----------
+    training
+        FACES rows of the training participants.
+    halves
+        Their halves, as `complementary_halves` draws them.
+    """
+    classes = set(training["label"])
+    for name in halves.columns.drop("participant"):
+        sides = training["participant"].map(halves.set_index("participant")[name])
+        for side in ("a", "b"):
+            missing = sorted(classes - set(training.loc[(sides == side).to_numpy(dtype=bool), "label"]))
+            if missing:
+                raise DataError(
+                    f"database '{database}': {name}{side} has no face of the class {', '.join(missing)}; too few "
+                    "training participants show it. Join rare classes with 'label', move people from the test part, "
+                    "or set replication.half_splits to 0 (then no claim about databases is made)"
+                )
+
+
 def _found(faces: pd.DataFrame) -> pd.DataFrame:
     """Rows with a face."""
     return faces.loc[faces["found"].to_numpy(dtype=bool, na_value=False)]

@@ -47,8 +47,15 @@ def _summary(inputs: ReportInputs) -> str:
     concepts = _list([f"'{numbers.plain(name)}'" for name in study.concepts])
     about = f" Concepts: {concepts}." if concepts else ""
     rendered = " All faces are rendered." if set(inputs.rendered) == set(inputs.databases) else ""
+    target = numbers.plain(study.attribution.target)
+    if len(inputs.classes) > 2:
+        classes = _list([numbers.plain(name) for name in inputs.classes])
+        return (
+            f"Networks that learned the classes {classes} from the databases {names}, compared on the same test "
+            f"faces by their answer '{target}'.{about}{rendered}"
+        )
     return (
-        f"Networks that learned '{numbers.plain(study.attribution.target)}' from the databases {names}, compared "
+        f"Networks that learned '{target}' from the databases {names}, compared "
         f"on the same test faces.{about}{rendered}"
     )
 

@@ -1,7 +1,7 @@
 """Part of a study: databases, their frames and labels, who may be shown, how people are divided."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -21,7 +21,16 @@ class Synthetic(Section):
     seed: int = Field(default=0, ge=0, description="identities, recordings and noise all follow from it")
     participants: int = Field(default=25, ge=2)
     non_reactive: int = Field(default=0, ge=0, description="participants who show nothing (BioVid: 20 of 87)")
-    sequences: int = Field(default=8, ge=1, description="sequences (UNBC) or clips per class (BioVid) of a participant")
+    sequences: int = Field(
+        default=8,
+        ge=1,
+        description="sequences (UNBC), clips per class (BioVid) or pictures per class (manifest) of a participant",
+    )
+    classes: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")], ...] = Field(
+        default=(),
+        description="what a participant shows: of a BioVid-like database BL1 and heats PA1 .. PA4 (none: BL1, PA4), of "
+        "a manifest pain and AffectNet's emotions in small letters (none: neutral, happy, sad, disgust, pain)",
+    )
     seconds: float = Field(default=6.0, gt=0, description="length of a UNBC-like sequence; BioVid clips last 5.5 s")
     fps: float = Field(default=5.0, gt=0, description="frames per second that are rendered and written")
     images: int = Field(default=1600, ge=8, description="images of an AffectNet-like database")

@@ -18,13 +18,18 @@ import pandas as pd
 
 from painlens.progress import Progress, silent
 from painlens.study import Synthetic
-from painlens.synthetic import affectnet, biovid, twins, unbc
+from painlens.synthetic import affectnet, biovid, posed, twins, unbc
 from painlens.synthetic.actions import CONCEPTS
 from painlens.synthetic.anatomy import REGIONS, load_anatomy
 from painlens.synthetic.layout import Job, Layout, Part, truth_table
 from painlens.tables import DataError
 
-LAYOUTS: dict[str, Layout] = {"unbc": unbc.LAYOUT, "biovid": biovid.LAYOUT, "affectnet": affectnet.LAYOUT}
+LAYOUTS: dict[str, Layout] = {
+    "unbc": unbc.LAYOUT,
+    "biovid": biovid.LAYOUT,
+    "affectnet": affectnet.LAYOUT,
+    "manifest": posed.LAYOUT,
+}
 TWIN_COLUMNS = ("pair", "participant", "concept", "path_without", "path_with", "pain")
 MARK = "frames.parquet"  # a truth folder that holds it was rendered and may be rendered again
 

@@ -57,6 +57,9 @@ def check(settings: Synthetic) -> None:
         raise ValueError(
             f"an affectnet database has no pain label, so it cannot be biased; got {sorted(settings.bias)}"
         )
+    if settings.classes:
+        raise ValueError(f"an affectnet database shows all eight emotions; got classes {', '.join(settings.classes)}; "
+                         "choose some with a label rule, or render a manifest")  # fmt: skip
     if settings.non_reactive:
         raise ValueError(f"non_reactive belongs to biovid databases, got {settings.non_reactive}; set it to 0")
 
@@ -77,7 +80,14 @@ def draw_portrait(streams: Streams, settings: Synthetic, number: int) -> Portrai
     emotional = number < settings.images
     category = number % len(EMOTIONS) if emotional else len(EMOTIONS) + (number - settings.images) % 3
     name = CATEGORIES[category]
-    if emotional:
+    actions = emotion_actions(rng, name)
+    actions[COLUMN[43]] = 5.0 if rng.random() < SLEEPY else 0.0
+    return Portrait(category, actions, side_of(rng, name))
+
+
+def emotion_actions(rng: np.random.Generator, name: str) -> Float[np.ndarray, " unit"]:
+    """Actions of one of the categories, as different people show it; the eyes are open."""
+    if name in EMOTIONS:
         strength = rng.uniform(0.8, 1.15)
         wanted = {unit: value * strength for unit, value in EMOTIONS[name].items()}
     else:
@@ -93,9 +103,13 @@ def draw_portrait(streams: Streams, settings: Synthetic, number: int) -> Portrai
     elif name in ("Anger", "Disgust", "Sad") and rng.random() < 0.2:
         actions[mouth] = rng.uniform(2.0, 4.5), rng.uniform(0.5, 2.0)
     actions = np.clip(actions, 0, 5).astype(np.float32)
-    actions[COLUMN[43]] = 5.0 if rng.random() < SLEEPY else 0.0
-    side = float(rng.choice((-1, 1))) * 0.9 if name in ONE_SIDED else 0.0
-    return Portrait(category, actions, side)
+    actions[COLUMN[43]] = 0.0
+    return actions
+
+
+def side_of(rng: np.random.Generator, name: str) -> float:
+    """On which side of the face an emotion acts: 0 both, otherwise left or right."""
+    return float(rng.choice((-1, 1))) * 0.9 if name in ONE_SIDED else 0.0
 
 
 def relative_path(job: Job, number: int) -> str:
@@ -127,7 +141,7 @@ def write(job: Job, number: int) -> Part:
             frame_index=0,
             path=path,
             actions=portrait.actions,
-            shown=_shown(portrait.actions),
+            shown=concepts_of(portrait.actions),
         )
         part.add(row, frame)
     return part
@@ -143,7 +157,7 @@ def finish(job: Job, parts: Sequence[Part]) -> int:
     return 2
 
 
-def _shown(actions: Float[np.ndarray, " unit"]) -> dict[str, bool]:
+def concepts_of(actions: Float[np.ndarray, " unit"]) -> dict[str, bool]:
     """Which concepts an expression shows."""
     unit = {number: float(actions[column]) for number, column in COLUMN.items()}
     return {EYES_CLOSED: unit[43] > 0, TEETH_VISIBLE: unit[25] + unit[26] >= PARTED_FROM, SMILE: unit[12] >= 2.5}

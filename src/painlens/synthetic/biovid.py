@@ -1,4 +1,4 @@
-"""Rendered clips of a heat experiment in the layout of BioVid, part A: no pain (BL1) and the strongest heat (PA4).
+"""Rendered clips of a heat experiment in the layout of BioVid, part A: no pain (BL1) and heat (PA4, or PA1 to PA4).
 
 Participant ids have the database's form and are invented; ``starting_point/non_reactive.txt`` lists those who show
 no reaction (the published list is of real people).
@@ -20,8 +20,9 @@ from painlens.synthetic.recording import LABORATORY, draw_recording
 from painlens.tables import DataError
 
 HEADER = ("subject_id", "subject_name", "class_id", "class_name", "sample_id", "sample_name")
-FIRST_TRIAL = {"BL1": 81, "PA4": 1}  # baseline clips are numbered after the 80 painful ones
-CLASS_ID = {"BL1": 0, "PA4": 4}
+FIRST_BASELINE = 81  # baseline clips are numbered after the 80 painful ones
+CLASS_ID = {"BL1": 0, "PA1": 1, "PA2": 2, "PA3": 3, "PA4": 4}
+USUAL = ("BL1", "PA4")
 FIRST_ID = 990001  # no date of 2009 or 2010, from which the real ids are made
 PEAK_TOLERANCE_S = 0.6
 
@@ -38,9 +39,28 @@ def check(settings: Synthetic) -> None:
     if look >= clip_frames(settings.fps) or PEAK_SECONDS - look / settings.fps > PEAK_TOLERANCE_S:
         raise ValueError(f"clips of {CLIP_SECONDS:g} s at {settings.fps:g} frames per second have no frame near "
                          f"{PEAK_SECONDS:g} s; give fps: 1 or more")  # fmt: skip
-    if settings.sequences > 80 or settings.participants > 9000:
-        raise ValueError(f"a biovid database has at most 80 clips per class and 9000 participants, got "
-                         f"{settings.sequences} and {settings.participants}")  # fmt: skip
+    classes = classes_of(settings)
+    if classes[0] != "BL1" or len(classes) < 2 or list(classes) != sorted(set(classes) & set(CLASS_ID)):
+        raise ValueError("classes of a biovid database must be BL1 and then some of PA1, PA2, PA3, PA4 in this order, "
+                         f"got {', '.join(classes)}")  # fmt: skip
+    painful = settings.sequences * (len(classes) - 1)
+    if painful > 80 or settings.participants > 9000:
+        raise ValueError("a biovid database has at most 80 painful clips of a person and 9000 participants, got "
+                         f"{painful} and {settings.participants}")  # fmt: skip
+
+
+def classes_of(settings: Synthetic) -> tuple[str, ...]:
+    """The heats that are applied, from none upwards."""
+    return settings.classes or USUAL
+
+
+def trial_of(classes: Sequence[str], class_name: str, clip: int, *, clips: int) -> int:
+    """Number of a clip in its name: painful ones from 1, baseline ones from 81.
+
+    >>> trial_of(("BL1", "PA1", "PA4"), "PA4", 2, clips=8), trial_of(("BL1", "PA4"), "BL1", 0, clips=8)
+    (11, 81)
+    """
+    return FIRST_BASELINE + clip if class_name == "BL1" else 1 + (classes.index(class_name) - 1) * clips + clip
 
 
 def tasks(settings: Synthetic) -> int:
@@ -66,6 +86,7 @@ def write(job: Job, number: int) -> Part:
     participant = participant_id(person, number)
     part.participants.append(participant)
     recording = draw_recording(streams, LABORATORY, settings.size)
+    classes = classes_of(settings)
     courses = heat_courses(
         streams,
         planting.rates_of(settings, eyes_closed_is_pain=False),
@@ -73,10 +94,11 @@ def write(job: Job, number: int) -> Part:
         fps=settings.fps,
         confounding=settings.confounding,
         reactive=number not in non_reactive(job),
+        heats=[CLASS_ID[name] / CLASS_ID["PA4"] for name in classes],
     )
     for index, course in enumerate(courses):
-        class_name = "PA4" if course.pain[0] else "BL1"
-        sample = f"{participant}-{class_name}-{FIRST_TRIAL[class_name] + index % settings.sequences:03d}"
+        class_name, clip = classes[index // settings.sequences], index % settings.sequences
+        sample = f"{participant}-{class_name}-{trial_of(classes, class_name, clip, clips=settings.sequences):03d}"
         path = Path("video", participant, f"{sample}.mp4")
         frames = list(shoot_course(person, recording, course, streams.at(index), masks=job.masks))
         _write_video(job.root / path, [frame.image for frame in frames], settings.fps)

@@ -1,5 +1,6 @@
 """Time courses of facial actions: sequences of a clinical examination, and clips of a heat experiment."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +73,7 @@ def clinical_courses(
     for concept in CONCEPTS:
         if concept != EYES_CLOSED:
             shown[concept] = _planted(streams, concept, rates[concept], confounding,
-                                      actions=actions, pain=score > 0, counted=kept)  # fmt: skip
+                                      actions=actions, pain=(score > 0).astype(float), counted=kept)  # fmt: skip
     return [
         _course(streams.at(number), actions[number], coded[number],
                 {concept: flags.reshape(sequences, frames)[number] for concept, flags in shown.items()},
@@ -89,33 +90,36 @@ def heat_courses(
     fps: float,
     confounding: float,
     reactive: bool,
+    heats: Sequence[float] = (0.0, 1.0),
 ) -> list[Course]:
-    """Clips of one participant of a heat experiment: `clips` without pain, then `clips` with the strongest heat.
+    """Clips of one participant of a heat experiment: `clips` of every heat, from none (0) to the strongest (1).
 
-    The label is the stimulus. Somebody who does not react shows the same in both, and every concept at its rate
-    without pain.
+    The label is the stimulus. What a face does grows in proportion to the heat, and so does the rate of a concept, from
+    its rate without pain to its rate with pain. Somebody who does not react shows the same in all clips, and every
+    concept at its rate without pain.
     """
     frames = clip_frames(fps)
     look = frame_at(PEAK_SECONDS, fps)
-    painful = np.repeat([False, True], clips)
+    applied = np.repeat(heats, clips)
     time_s = np.arange(frames) / fps
     actions = np.stack([
-        _heat_actions(streams.at(number), time_s) if pain and reactive else _idle_actions(streams.at(number), time_s)
-        for number, pain in enumerate(painful)
+        _heat_actions(streams.at(number), time_s, heat) if heat and reactive
+        else _idle_actions(streams.at(number), time_s)
+        for number, heat in enumerate(applied)
     ])  # fmt: skip
-    counted = np.zeros((len(painful), frames), bool)
+    counted = np.zeros((len(applied), frames), bool)
     counted[:, look] = True
-    feeling = np.zeros_like(counted)  # before the heat is felt, a clip looks like one without pain
+    felt = np.zeros(counted.shape)  # before the heat is felt, a clip looks like one without pain
     if reactive:
-        feeling[painful] = time_s >= 2.2
+        felt[:, time_s >= 2.2] = applied[:, None]
     shown = {concept: _planted(streams, concept, rates[concept], confounding,
-                               actions=actions, pain=feeling, counted=counted, together=look)
+                               actions=actions, pain=felt, counted=counted, together=look)
              for concept in CONCEPTS}  # fmt: skip
     return [
         _course(streams.at(number), actions[number], np.rint(actions[number]).astype(np.int64),
                 {concept: flags.reshape(counted.shape)[number] for concept, flags in shown.items()},
-                np.full(frames, pain), fps)
-        for number, pain in enumerate(painful)
+                np.full(frames, heat > 0), fps)
+        for number, heat in enumerate(applied)
     ]  # fmt: skip
 
 
@@ -192,34 +196,35 @@ def _planted(
     confounding: float,
     *,
     actions: Float[np.ndarray, "sequence frame unit"],
-    pain: Bool[np.ndarray, "sequence frame"],
+    pain: Float[np.ndarray, "sequence frame"],
     counted: Bool[np.ndarray, "sequence frame"],
     together: int | None = None,
 ) -> Bool[np.ndarray, " frame"]:
     """Frames of all sequences of one person that show a concept, flattened.
 
+    `pain` is 0 where the rate without pain holds, 1 where that with pain does, and in between their mixture.
     `together` is a frame whose neighbours share its fate (the one that the study looks at).
     """
     rng = streams.rng(f"planting of {concept}")
     sequence = np.repeat(np.arange(len(pain)), pain.shape[1])
-    runs = sequence * 2 + pain.reshape(-1)
+    strength = pain.reshape(-1)
+    runs = sequence * 2 + (strength > 0)
     if together is not None:
         frame = np.tile(np.arange(pain.shape[1]), len(pain))
         runs = runs * 2 + (np.abs(frame - together) <= 1)
     stretch = planting.stretches(rng, runs, 4 if together is None else 3)
     intensity = other_intensity(actions).reshape(-1)
     shown = np.zeros(pain.size, bool)
-    for label, wanted in ((True, rate.pain), (False, rate.no_pain)):
-        here = np.flatnonzero(pain.reshape(-1) == label)
-        if len(here):
-            shown[here] = planting.plant(
-                rng,
-                rate=planting.personal_rate(rng, wanted),
-                confounding=confounding,
-                intensity=intensity[here],
-                stretch=stretch[here],
-                counted=counted.reshape(-1)[here],
-            )
+    for share in np.unique(strength)[::-1]:
+        here = np.flatnonzero(strength == share)
+        shown[here] = planting.plant(
+            rng,
+            rate=planting.personal_rate(rng, rate.no_pain + float(share) * (rate.pain - rate.no_pain)),
+            confounding=confounding,
+            intensity=intensity[here],
+            stretch=stretch[here],
+            counted=counted.reshape(-1)[here],
+        )
     return shown
 
 
@@ -241,7 +246,7 @@ def _closed_eyes(
     blinks = int(rng.binomial(painful, BLINKS * rate * (1 - confounding)))
     rest = max(0.0, rate - blinks * (1 - rate) / max(painful, 1))
     closed = _planted(streams, EYES_CLOSED, ConceptRate(pain=rest, no_pain=0.0), confounding,
-                      actions=actions, pain=score > 0, counted=kept).reshape(score.shape)  # fmt: skip
+                      actions=actions, pain=(score > 0).astype(float), counted=kept).reshape(score.shape)  # fmt: skip
     calm = np.argwhere((score == 0) & ~np.roll(score > 0, 1, 1) & ~np.roll(score > 0, -1, 1))
     for sequence, frame in rng.permutation(calm)[:blinks]:
         closed[sequence, frame] = True
@@ -276,7 +281,9 @@ def _coded(streams: Streams, actions: Float[np.ndarray, "frame unit"]) -> Int[np
     return np.clip(np.floor(actions + 1 - threshold), 0, 5).astype(np.int64)
 
 
-def _heat_actions(streams: Streams, time_s: Float[np.ndarray, " frame"]) -> Float[np.ndarray, "frame unit"]:
+def _heat_actions(
+    streams: Streams, time_s: Float[np.ndarray, " frame"], heat: float
+) -> Float[np.ndarray, "frame unit"]:
     """Actions of a clip with heat: rise from about 2 s, a plateau around 4 s, then decay."""
     rng = streams.rng("pain")
     actions = _idle_actions(streams, time_s)
@@ -284,7 +291,7 @@ def _heat_actions(streams: Streams, time_s: Float[np.ndarray, " frame"]) -> Floa
     course = np.where(time_s < peak, smoothstep(onset, peak, time_s), smoothstep(6.8, 4.4, time_s))
     level = float(np.clip(rng.gamma(3.8, 0.95), 0.5, 5.0))
     for unit, (mean, spread) in HEAT_PROFILE.items():
-        felt = level * max(0.0, rng.normal(mean, spread)) * course * (1 + rng.normal(0, 0.08, len(time_s)))
+        felt = heat * level * max(0.0, rng.normal(mean, spread)) * course * (1 + rng.normal(0, 0.08, len(time_s)))
         column = actions[:, COLUMN[unit]]
         np.maximum(column, np.clip(felt, 0, 5), out=column)
     return actions

@@ -33,6 +33,9 @@ def check(settings: Synthetic) -> None:
     if settings.non_reactive:
         raise ValueError("non_reactive belongs to databases labelled by a stimulus (biovid); a unbc database labels "
                          f"what the face shows; got {settings.non_reactive}, set it to 0")  # fmt: skip
+    if settings.classes:
+        raise ValueError("a unbc database shows what PSPI says, it has no classes of its own; got "
+                         f"{', '.join(settings.classes)}; choose levels with the database's own 'classes'")  # fmt: skip
     if settings.participants > LAST_ID - FIRST_ID + 1:
         raise ValueError(f"a unbc database has at most {LAST_ID - FIRST_ID + 1} participants, "
                          f"got {settings.participants}")  # fmt: skip

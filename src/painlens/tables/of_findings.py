@@ -187,6 +187,24 @@ ASSOCIATION = Schema(
     },
 )
 
+CLASS_ASSOCIATION = Schema(
+    "class_association",
+    "how far one model's score of one class goes along with one concept; with three or more classes, exploratory",
+    ("class", "concept", "model"),
+    {
+        "class": Column("text", "class whose log-odds against all others are the score"),
+        "concept": Column("text", "name in the study"),
+        "model": Column("text", "database that the networks were trained on"),
+        "value": Column("real", "AUROC within label x database cells, mean over seeds; .5 is no association"),
+        "low": Column("real", "lower end of the interval over test participants (bootstrap)"),
+        "high": Column("real", "upper end"),
+        "seeds": Column("integer", "networks"),
+        "cells": Column("text", "label x database cells that were used"),
+        "faces": Column("integer", "number of faces in them"),
+        "participants": Column("integer", "number of participants in them"),
+    },
+)
+
 DECODABILITY = Schema(
     "decodability",
     "how well a linear SVM finds one concept in the features of one network",

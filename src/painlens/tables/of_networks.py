@@ -75,6 +75,24 @@ METRICS = Schema(
     },
 )
 
+CONFUSION = Schema(
+    "confusion",
+    "how often one model answers one class to the test faces of one true class of one database",
+    ("model", "replicate", "database", "label", "predicted"),
+    {
+        "model": Column("text", "database that the network was trained on"),
+        "replicate": Column("text", "seed=0 ..., or mean: the mean over seeds"),
+        "database": Column("text", "database of the faces"),
+        "label": Column("text", "true class"),
+        "predicted": Column("text", "class with the largest logit"),
+        "faces": Column("real", "faces that were answered so; a mean over seeds need not be whole"),
+        "of": Column("integer", "faces of the true class"),
+        "share": Column("real", "faces / of, 0..1; the recall where both classes are the same; missing without faces"),
+        "low": Column("real", "lower end of the interval over test participants (bootstrap); missing for single seeds"),
+        "high": Column("real", "upper end"),
+    },
+)
+
 PREVALENCE = Schema(
     "prevalence",
     "how often one concept is present among the test faces of one label and database",

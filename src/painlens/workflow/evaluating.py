@@ -9,7 +9,9 @@ import pandas as pd
 
 from painlens import backbones, concept_test, metrics, predictions, tables
 from painlens.concept_test import Evidence
+from painlens.concept_test.by_class import class_association
 from painlens.study import Study
+from painlens.tables import DataError
 from painlens.workflow.context import Context, Result
 from painlens.workflow.crops import TestFaces, test_faces
 from painlens.workflow.explaining import concept_labels, load_all
@@ -21,6 +23,7 @@ TESTED = (
     "association", "decodability", "causes", "verdicts", "replication", "directions", "layers", "reliability",
     "label_noise",
 )  # fmt: skip
+BY_CLASS = tables.CLASS_ASSOCIATION.name
 
 
 def evaluate(context: Context) -> Result:
@@ -36,20 +39,29 @@ def evaluate(context: Context) -> Result:
 
 
 def evaluation(study: Study, answers: pd.DataFrame, concepts: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """METRICS, PREVALENCE and ERRORS by their names.
+    """METRICS, CONFUSION, PREVALENCE and ERRORS by their names.
 
     Parameters
     ----------
     answers, concepts
         PREDICTIONS of all networks, CONCEPTS of all concepts of the study.
+
+    Raises
+    ------
+    DataError
+        The networks of two databases answer with other classes.
     """
+    _assert_same_classes(answers)
+    classes = metrics.in_reading_order(classes_of(answers))
     rng = np.random.default_rng(seed_of(study.seed, "evaluate"))
     confidence, target = study.replication.confidence, study.attribution.target
     found = {
         "metrics": metrics.evaluate(
-            answers, classes=classes_of(answers), target=target, confidence=confidence, draws=DRAWS, rng=rng
+            answers, classes=classes, target=target, confidence=confidence, draws=DRAWS, rng=rng
         )
     }
+    own = np.random.default_rng(seed_of(study.seed, "confusion"))
+    found["confusion"] = metrics.confusion(answers, classes=classes, confidence=confidence, draws=DRAWS, rng=own)
     if not study.concepts:
         return found | {"prevalence": tables.empty(tables.PREVALENCE), "errors": tables.empty(tables.ERRORS)}
     found["prevalence"] = metrics.prevalence(concepts, confidence=confidence, draws=DRAWS, rng=rng)
@@ -59,7 +71,24 @@ def evaluation(study: Study, answers: pd.DataFrame, concepts: pd.DataFrame) -> d
 
 def classes_of(answers: pd.DataFrame) -> tuple[str, ...]:
     """Classes of predictions, in the order of the networks' logits."""
-    return tuple(name.removeprefix("logit:") for name in answers.columns if name.startswith("logit:"))
+    columns = (name for name in answers.columns if name.startswith(predictions.LOGIT))
+    return tuple(name.removeprefix(predictions.LOGIT) for name in columns)
+
+
+def _assert_same_classes(answers: pd.DataFrame) -> None:
+    """Raise a `DataError` unless all networks answer with the same classes: only then their answers compare."""
+    logits = answers.filter(regex=f"^{predictions.LOGIT}")
+    known = {str(model): logits.loc[rows].notna().any() for model, rows in answers.groupby("model").groups.items()}
+    if all(own.all() for own in known.values()):
+        return
+    told = "; ".join(
+        f"{model}: {', '.join(name.removeprefix(predictions.LOGIT) for name in own.index[own])}"
+        for model, own in known.items()
+    )
+    raise DataError(
+        f"all databases of a study must show the same classes, their networks answer {told}; give each database a "
+        "'label' rule with the classes that all have"
+    )
 
 
 def concepts(context: Context) -> Result:
@@ -72,7 +101,7 @@ def concepts(context: Context) -> Result:
         faces = test_faces(context)
         found = tested(context, faces.table, labels, TrainedNetworks(context, faces, labels), kept)
     else:
-        found = {name: tables.empty(tables.SCHEMAS[name]) for name in TESTED}
+        found = {name: tables.empty(tables.SCHEMAS[name]) for name in (*TESTED, BY_CLASS)}
     outputs = [context.save(table, tables.SCHEMAS[name]) for name, table in found.items()]
     return Result([*outputs, *kept.files], {"verdicts": len(found["verdicts"])})
 
@@ -136,7 +165,21 @@ def tested(
         seed=study.seed,
         progress=context.progress,
     )
-    return {name: getattr(found, name) for name in TESTED}
+    return {name: getattr(found, name) for name in TESTED} | {BY_CLASS: _by_class(context, faces, labels)}
+
+
+def _by_class(context: Context, faces: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """The association of every class's score with every concept."""
+    study, answers = context.study, load_all(context, "predict", tables.PREDICTIONS)
+    return class_association(
+        Evidence(predictions=answers, concepts=labels, folds=_folds(context, faces)),
+        databases=tuple(study.databases),
+        regions={name: concept.region for name, concept in study.concepts.items()},
+        classes=classes_of(answers),
+        smallest_cell=study.concept_test.smallest_cell,
+        draws=study.concept_test.bootstrap,
+        confidence=study.replication.confidence,
+    )
 
 
 def tested_networks(study: Study) -> tuple[tuple[str, str], ...]:

@@ -19,7 +19,8 @@ BIOVID_PEOPLE, BIOVID_CLIPS, BIOVID_CLASSES, BIOVID_CLIP_FRAMES, BIOVID_NON_REAC
 # Mollahosseini et al. 2019: 420,299 annotated images, of which 287,651 + 4,000 show one of eight expressions.
 AFFECTNET_IMAGES, AFFECTNET_EIGHT_CLASSES = 420_299, 291_651
 CLIP_S = 5.5  # length of a BioVid clip
-CLASSES_USED = 2  # pain and no pain; clips of other classes are listed, not kept
+CLASSES_USED = 2  # pain and no pain; clips of other classes are listed, not kept, unless the study wants levels
+POSED_CLASSES = 5  # of a rendered manifest that names none
 RUNS_KEPT = 0.5  # guess: share of rendered frames that remain after collapsing runs
 MANIFEST_FRAMES = 5_000  # guess for a manifest that cannot be read
 
@@ -75,7 +76,10 @@ def _sizes(database: Database) -> tuple[int, int, int, int, str]:
         return _biovid(database)
     drawn = database.synthetic
     if drawn is not None:
-        return drawn.images, drawn.images, drawn.images, drawn.images, "settings"
+        people = drawn.participants if database.reader == "manifest" else drawn.images
+        shown = drawn.sequences * (len(drawn.classes) or POSED_CLASSES)
+        pictures = people * shown if database.reader == "manifest" else people
+        return pictures, pictures, people, pictures, "settings"
     if database.reader == "affectnet":
         return AFFECTNET_IMAGES, AFFECTNET_EIGHT_CLASSES, AFFECTNET_EIGHT_CLASSES, 0, "published"
     rows = _manifest_rows(database.root)
@@ -103,8 +107,9 @@ def _biovid(database: Database) -> tuple[int, int, int, int, str]:
     clips = drawn.sequences if drawn else BIOVID_CLIPS
     frames_of_clip = max(round(CLIP_S * drawn.fps), 1) if drawn else BIOVID_CLIP_FRAMES
     each = {"at-time": 1, "stride": max(frames_of_clip // database.frames.step, 1)}.get(rule, frames_of_clip)
-    classes = CLASSES_USED if drawn else BIOVID_CLASSES
-    listed, kept = people * classes * clips * each, reactive * CLASSES_USED * clips * each
+    classes = (len(drawn.classes) or CLASSES_USED) if drawn else BIOVID_CLASSES
+    used = classes if database.classes == "pain-levels" else CLASSES_USED
+    listed, kept = people * classes * clips * each, reactive * used * clips * each
     rendered = people * classes * clips * frames_of_clip if drawn else 0
     return listed, kept, reactive, rendered, "settings" if drawn else "published"
 

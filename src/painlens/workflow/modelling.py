@@ -49,7 +49,13 @@ def train(context: Context) -> Result:
     seed = seed_of(study.seed, context.database, context.replicate)
     network = backbones.load_network(context.run.folder("pretrain") / "weights.safetensors")
     table, split = faces_of(context, context.database)
-    network.replace_head(tuple(sorted(table["label"].unique())), seed=seed)
+    classes = tuple(sorted(table["label"].unique()))
+    if study.attribution.target not in classes:
+        raise tables.DataError(
+            f"attribution.target must be a class of every database, got '{study.attribution.target}'; the faces of "
+            f"'{context.database}' show {', '.join(classes)}"
+        )
+    network.replace_head(classes, seed=seed)
     faces = len(splits.select(table, split, "train", context.replicate))
     epochs = epochs_of(study.training, faces, half=context.replicate.startswith("half="))
     if context.replicate.startswith("shuffled="):

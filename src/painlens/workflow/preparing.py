@@ -118,6 +118,9 @@ def divided(context: Context) -> pd.DataFrame:
     halves = replication.half_splits
     if halves and context.database != EMOTION:
         drawn = splits.complementary_halves(training, splits=halves, seed=context.settings.split.seed, training=groups)
+        for people in groups or [training["participant"]]:
+            own = training[training["participant"].isin(people)]
+            splits.assert_classes_in_halves(own, drawn, database=context.database)
         parts = parts.merge(drawn, on="participant", how="left", validate="one_to_one")
     splits.assert_participant_disjoint(parts)
     return parts

@@ -6,6 +6,8 @@ figures stand side by side.
 
 from painlens.report.figures.accuracy import accuracy_plot
 from painlens.report.figures.association import association_plot
+from painlens.report.figures.classes import classes_plot
+from painlens.report.figures.confusion import confusion_plot
 from painlens.report.figures.curves import curves_plot
 from painlens.report.figures.decodability import decodability_plot
 from painlens.report.figures.differences import difference_plot
@@ -17,6 +19,8 @@ from painlens.report.figures.regions import regions_plot
 __all__ = [
     "accuracy_plot",
     "association_plot",
+    "classes_plot",
+    "confusion_plot",
     "curves_plot",
     "decodability_plot",
     "difference_plot",

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from painlens.metrics import in_reading_order
 from painlens.report import numbers
 from painlens.report.blocks import Plot
 from painlens.report.figures.canvas import Looks, elided, finish, rows_figure, title_below
@@ -10,7 +11,8 @@ from painlens.report.figures.canvas import Looks, elided, finish, rows_figure, t
 def prevalence_plot(prevalence: pd.DataFrame, concept: str, databases: tuple[str, ...]) -> Plot:
     """Share of faces with a concept by label and database, with intervals over participants."""
     own = prevalence[prevalence["concept"] == concept]
-    rows = [row for _, row in own.sort_values("label", kind="stable").iterrows()]
+    order = {name: place for place, name in enumerate(in_reading_order(own["label"]))}
+    rows = [row for _, row in own.sort_values("label", key=lambda c: c.map(order), kind="stable").iterrows()]
     looks = Looks(databases)
     labels = [f"{numbers.plain(row['label'])}, {elided(str(row['database']))}" for row in rows]
     figure, axes = rows_figure(labels)
@@ -32,7 +34,7 @@ def errors_plot(errors: pd.DataFrame, concept: str, databases: tuple[str, ...]) 
     own = errors[errors["concept"] == concept]
     at = {(str(r["label"]), str(r["model"]), str(r["database"]), bool(r["present"])): r for _, r in own.iterrows()}
     rows: list[tuple[str, str, str]] = []  # a class alone is a heading
-    for label in sorted({key[0] for key in at}):
+    for label in in_reading_order(key[0] for key in at):
         pairs = [(model, tested) for tested in databases for model in databases]
         rows.append((label, "", ""))
         rows += [(label, *pair) for pair in pairs if (label, *pair, True) in at or (label, *pair, False) in at]

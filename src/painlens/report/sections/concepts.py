@@ -9,6 +9,7 @@ from painlens.report import numbers
 from painlens.report.blocks import Block, Bullets, Folded, Heading, Plots, Section, TableBlock, Text
 from painlens.report.figures import association_plot
 from painlens.report.inputs import ReportInputs
+from painlens.report.sections.by_class import by_class
 from painlens.report.sections.decodability import decodability, replication
 from painlens.report.sections.use import directions, layers, reliability
 from painlens.report.sections.verdict import planted
@@ -40,6 +41,7 @@ def concepts(inputs: ReportInputs) -> Section:
         TableBlock(_agreement(inputs)),
         *_contradictions(inputs),
         *_association(inputs),
+        *by_class(inputs),
         *directions(inputs),
         *decodability(inputs),
         *layers(inputs),

@@ -27,10 +27,11 @@ _HOW = {
 def looking(inputs: ReportInputs) -> Section:
     """Relevance of both models on the same faces."""
     target = numbers.plain(inputs.study.attribution.target)
+    always = f" Faces of every class are explained by '{target}'." if len(inputs.classes) > 2 else ""
     blocks: list[Block] = [
         Text((
             f"Relevance is the share of the logit of '{target}' that layer-wise relevance propagation assigns to each "
-            "pixel; red (+) speaks for the class, blue (−) against it.",
+            f"pixel; red (+) speaks for the class, blue (−) against it.{always}",
             "Maps are pictures and no test: two networks of one and the same database differ visibly too.",
         )),
         Heading("Single faces"),

@@ -6,12 +6,13 @@ from painlens.metrics import paper_tables
 from painlens.metrics.paper import PaperTable
 from painlens.metrics.scores import MAJORITY, MEAN
 from painlens.report import numbers
-from painlens.report.blocks import Block, Folded, Plots, Section, TableBlock, Text
-from painlens.report.figures import accuracy_plot
+from painlens.report.blocks import Block, Folded, Heading, Plots, Section, TableBlock, Text
+from painlens.report.figures import accuracy_plot, confusion_plot
 from painlens.report.inputs import ReportInputs
 from painlens.report.tables import Cell, Column, Table, real, whole, words
 
 _GROUPS = {"P": "precision", "R": "recall", "F1": "F1"}
+_WIDEST = 3  # classes whose measures stand side by side, as the paper prints them
 
 
 def performance(inputs: ReportInputs) -> Section:
@@ -19,23 +20,46 @@ def performance(inputs: ReportInputs) -> Section:
     found = paper_tables(inputs.metrics, classes=inputs.classes, databases=inputs.study.databases)
     blocks: list[Block] = [
         Text((
-            "Every model is tested on the same faces of every database. Numbers are means over "
-            f"{inputs.study.replication.seeds} fine-tunings; intervals are over test participants, for these very "
-            "networks.",
+            "Every model is tested on the same faces of every database. "
+            f"{_numbers_are(inputs)} intervals are over test participants, for these very networks.",
         )),
-        *(TableBlock(_paper_table(number, table)) for number, table in enumerate(found, start=1)),
+        *(TableBlock(_table(number, table, inputs.classes)) for number, table in enumerate(found, start=1)),
         Plots(
             (accuracy_plot(inputs.metrics, inputs.databases),),
             caption="Trained → tested. Filled: the model's own database; hollow: the other; tick: the majority answer.",
             data=_summary(inputs),
         ),
+        *_confusion(inputs),
         Folded("Every measure with its interval", (TableBlock(_every_measure(inputs)),)),
     ]  # fmt: skip
     return Section("performance", _title(len(found)), tuple(blocks))
 
 
+def _numbers_are(inputs: ReportInputs) -> str:
+    seeds = inputs.study.replication.seeds
+    return "Numbers are those of one fine-tuning;" if seeds == 1 else f"Numbers are means over {seeds} fine-tunings;"
+
+
 def _title(tables: int) -> str:
     return "Tables 1 and 2: within and across databases" if tables == 2 else "Within and across databases"
+
+
+def _table(number: int, table: PaperTable, classes: tuple[str, ...]) -> Table:
+    """One model: the paper's form, or with many classes one row per class, since nobody reads 25 columns."""
+    return _paper_table(number, table) if len(classes) <= _WIDEST else _long_table(number, table, classes)
+
+
+def _long_table(number: int, table: PaperTable, classes: tuple[str, ...]) -> Table:
+    """One model; a row per tested database and class."""
+    rows: list[tuple[Cell, ...]] = []
+    for tested, (_, values) in zip(map(str, table.yours.index), table.yours.iterrows(), strict=True):
+        for name in (*classes, "avg"):
+            head = (words(tested), words(numbers.plain(name), quiet=name == "avg"))
+            own = (real(values[f"{letter} {name}"], quiet=name == "avg") for letter in _GROUPS)
+            rows.append((*head, *own, real(values["accuracy"] if name == "avg" else None)))
+    columns = tuple(map(Column, ("test faces", "class", *_GROUPS.values(), "accuracy")))
+    note = "avg: plain mean over the classes."
+    return Table(f"table-{number}", f"Table {number}. The {table.model} model", columns, tuple(rows), 2, note)
 
 
 def _paper_table(number: int, table: PaperTable) -> Table:
@@ -78,6 +102,44 @@ def _summary(inputs: ReportInputs) -> Table:
     return Table(
         "accuracy", "Accuracy, balanced accuracy and AUROC with intervals", columns, tuple(rows), headers=2,
         note="Majority answer: accuracy of always giving the most frequent class of the tested database.",
+    )  # fmt: skip
+
+
+def _confusion(inputs: ReportInputs) -> list[Block]:
+    """Which class is taken for which; of two classes recall and precision say it already, so the numbers are folded."""
+    means = inputs.confusion[inputs.confusion["replicate"] == MEAN]
+    if means.empty:
+        return []
+    table = _confusion_table(means, inputs)
+    if len(inputs.classes) == 2:
+        return [Folded("Which class is taken for which", (TableBlock(table),))]
+    plots = tuple(
+        confusion_plot(means, model, tested, inputs.classes)
+        for tested in inputs.databases
+        for model in inputs.databases
+    )
+    caption = (
+        "Trained → tested. Rows: true class; columns: answer; each row adds up to 1 and its framed cell is the recall. "
+        "Means over seeds."
+    )
+    return [Heading("Which class is taken for which"), Plots(plots, caption, data=table)]
+
+
+def _confusion_table(means: pd.DataFrame, inputs: ReportInputs) -> Table:
+    at = {tuple(str(r[n]) for n in ("model", "database", "label", "predicted")): r for _, r in means.iterrows()}
+    rows = []
+    for tested in inputs.databases:
+        for model in inputs.databases:
+            for label in inputs.classes:
+                own = [at[(model, tested, label, answer)] for answer in inputs.classes]
+                shares = (real(row["share"], row["low"], row["high"]) for row in own)
+                heads = (f"{model} → {tested}", numbers.plain(label))
+                rows.append((*map(words, heads), *shares, whole(own[0]["of"])))
+    answers = (Column(numbers.plain(name), "answered") for name in inputs.classes)
+    columns = (Column("trained → tested"), Column("true class"), *answers, Column("faces"))
+    return Table(
+        "confusion-by-model", "Share of the faces of a class that got each answer", columns, tuple(rows), headers=2,
+        note="Means over seeds; intervals are over test participants, for these very networks.",
     )  # fmt: skip
 
 

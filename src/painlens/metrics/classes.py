@@ -1,0 +1,21 @@
+"""In which order classes are read: levels of pain from none upwards, emotions as AffectNet lists them, pain last."""
+
+from collections.abc import Iterable
+
+# The names of `painlens.databases.levels`; a test keeps the two together.
+READING_ORDER = (
+    "no-pain", "none", "trace", "weak", "strong",
+    "neutral", "happy", "sad", "surprise", "fear", "disgust", "anger", "contempt", "pain",
+)  # fmt: skip
+
+
+def in_reading_order(classes: Iterable[str]) -> tuple[str, ...]:
+    """Classes in the order in which tables and figures show them; unknown ones first, by name.
+
+    >>> in_reading_order({"strong", "none", "weak", "trace"})
+    ('none', 'trace', 'weak', 'strong')
+    >>> in_reading_order(["pain", "happy", "neutral", "startle"])
+    ('startle', 'neutral', 'happy', 'pain')
+    """
+    place = {name: number for number, name in enumerate(READING_ORDER)}
+    return tuple(sorted(set(classes), key=lambda name: (place.get(name, -1), name)))
