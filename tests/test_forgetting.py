@@ -2,6 +2,8 @@
 
 import hashlib
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import h5py
@@ -301,15 +303,59 @@ def test_unknown_person_is_told_with_the_nearest_names(run: RunFolder) -> None:
 
 
 def test_answers_of_annotators_are_counted_and_kept(run: RunFolder) -> None:
-    import sqlite3
-
     who = people(run, "test")[0]
-    with sqlite3.connect(run.root / "annotations.sqlite") as connection:
-        connection.execute("CREATE TABLE item (participant TEXT)")
-        connection.execute("INSERT INTO item VALUES (?)", (who,))
-    connection.close()
+    with closing(opened_answers(run.root / "annotations.sqlite")) as connection, connection:
+        for number, (database, person) in enumerate([("clinical", who), ("clinical", who), ("experimental", "other")]):
+            connection.execute("INSERT INTO item VALUES (?, 'task', ?, ?)", (f"i{number}", database, person))
+            connection.execute("INSERT INTO event (item_id, person) VALUES (?, 'ann'), (?, 'bo')", (f"i{number}",) * 2)
     left = forget(run, plan_forgetting(run, participant=who))
     assert (left.answers, left.places) == (1, ())
+    assert left.kept == (
+        "annotations.sqlite keeps 4 answers of 2 people to 2 pictures under 'smile'; the pictures themselves are gone",
+    )
+
+
+def opened_answers(path: Path) -> sqlite3.Connection:
+    """A store with the columns of the annotation database that forgetting reads."""
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE task (task_id TEXT, concept TEXT)")
+    connection.execute("INSERT INTO task VALUES ('task', 'smile')")
+    connection.execute("CREATE TABLE item (item_id TEXT, task_id TEXT, database TEXT, participant TEXT)")
+    connection.execute("CREATE TABLE event (event_id INTEGER PRIMARY KEY, item_id TEXT, person TEXT)")
+    return connection
+
+
+def test_a_store_that_cannot_be_read_is_told(run: RunFolder) -> None:
+    (run.root / "annotations.sqlite").write_bytes(b"no database")
+    assert "cannot be read" in forget(run, plan_forgetting(run, participant=people(run, "test")[0])).kept[0]
+
+
+def test_hypotheses_lose_their_ties_to_the_person_and_keep_their_words(run: RunFolder) -> None:
+    who = people(run, "test")[0]
+    frames = pd.read_parquet(run.folder("frames", "clinical") / "frames.parquet")
+    own = frames.loc[frames["participant"] == who, "frame_id"].astype(str).tolist()
+    other = str(frames.loc[frames["participant"] != who, "frame_id"].iloc[0])
+    faces = [["clinical", own[0]], ["clinical", other], ["experimental", own[0]]]
+    entry = {"id": "h1", "tested": {"statement": "they look at the eyes", "faces": faces}}
+    tables.save_json({"hypotheses": [entry], "sha256": ""}, run.root / "hypotheses.json")
+    plan = plan_forgetting(run, participant=who, database="clinical")
+    assert [c.what for c in plan.changes if c.place == "hypotheses.json"] == [
+        "1 ties of hypotheses to the faces are removed; the words stay"
+    ]
+    forget(run, plan)
+    kept = tables.load_json(run.root / "hypotheses.json")["hypotheses"][0]
+    assert kept["tested"] == {"statement": "they look at the eyes", "faces": faces[1:]}
+    assert kept["faces_withdrawn"] == 1
+
+
+def test_a_forgotten_database_unties_all_of_its_faces(run: RunFolder) -> None:
+    faces = [["clinical", "a"], ["experimental", "b"], ["experimental", "c"]]
+    entry = {"id": "h1", "tested": {"statement": "words", "faces": faces}}
+    tables.save_json({"hypotheses": [entry], "sha256": ""}, run.root / "hypotheses.json")
+    forget(run, plan_forgetting(run, database="experimental"))
+    kept = tables.load_json(run.root / "hypotheses.json")["hypotheses"][0]
+    assert kept["tested"]["faces"] == faces[:1]
+    assert kept["faces_withdrawn"] == 2
 
 
 # A database -------------------------------------------------------------------------------------------------------

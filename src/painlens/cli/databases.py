@@ -81,8 +81,10 @@ def forget(
         left = carry_out(run_folder, plan)
     except DataError as error:
         fail(error, REFUSED)
+    for sentence in left.kept:
+        typer.echo(sentence)
     if left.answers:
-        typer.echo("annotations.sqlite keeps people's answers about the person (no pixels); delete it if they must go")
+        typer.echo("annotations.sqlite is append-only and still names the person's frames; delete it if they must go")
     if left.places:
         fail(f"still named in {', '.join(left.places)}; remove it there by hand", CHECK_FAILED)
     typer.echo("Forgotten. A study file of your own may still name the person; take the id out before the next run.")

@@ -10,7 +10,7 @@ Removed files are gone from the run; that a disk's old blocks are overwritten is
 import difflib
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,16 @@ import pandas as pd
 
 from painlens import tables
 from painlens.faces.store import keep_rows
+from painlens.forgetting.people_files import ANSWERS, NOTEBOOK, count_ties, kept_answers, untie
+from painlens.forgetting.sealing import KEPT_STAGES, jobs_up_to_date, seal
 from painlens.forgetting_rendered import forget_rendered
 from painlens.forgotten import FOLDER, remember_to_forget, without_forgotten
 from painlens.study import Consent, Study, dump_study
 from painlens.tables import DataError
 from painlens.traces import traces
-from painlens.workflow.run_folder import RunFolder, inputs_of
-from painlens.workflow.stages import EMOTION, Job, databases_of, jobs_of, parameters_of, sources_of
+from painlens.workflow.run_folder import RunFolder
+from painlens.workflow.stages import EMOTION, Job, databases_of, jobs_of
 
-ANSWERS = "annotations.sqlite"
-"""People's answers: they are never changed, and hold names of frames but no pixels of them."""
-
-_KEPT_STAGES = ("synthesize", "frames", "faces", "split", "pretrain", "train")
 # Folders beside the steps' own that hold copies of what is removed.
 _COPIES = ("logs", ".workflow", ".snakemake", "labels", "datasheets", "exports")
 
@@ -70,9 +68,11 @@ class Left:
     """What is left of a name after forgetting."""
 
     answers: int
-    """People's answers about the person's faces, in the annotation database."""
+    """Files of the annotation database that name the person."""
     places: tuple[str, ...]
     """Other files of the run that still name the person: there should be none."""
+    kept: tuple[str, ...] = ()
+    """What the annotation database keeps, concept by concept, in words."""
 
 
 def plan_forgetting(run: RunFolder, *, participant: str = "", database: str = "") -> Plan:
@@ -100,7 +100,8 @@ def plan_forgetting(run: RunFolder, *, participant: str = "", database: str = ""
     if participant:
         names = _databases_with(run, participant, names)
     jobs = _jobs_gone(run, study, participant, names)
-    changes = [*_changed_rows(run, participant, names), *_removed(run, jobs), *_copies(run)]
+    changes = [*_changed_rows(run, participant, names), *_untied(run, participant, names)]
+    changes += [*_removed(run, jobs), *_copies(run)]
     return Plan(participant, names, tuple(changes), tuple(jobs))
 
 
@@ -111,10 +112,11 @@ def forget(run: RunFolder, plan: Plan) -> Left:
     tables which name the person are the last to change.
     """
     study = run.study()
-    sealed = _sealed(run, study) - set(plan.recompute)
+    sealed = jobs_up_to_date(run, study) - set(plan.recompute)
     for name in plan.databases:
         people = [plan.participant] if plan.participant else []
         remember_to_forget(run.root, name, participants=people, whole=not plan.participant)
+    untie(run.root, {name: _frames_of(run, name, plan.participant) for name in plan.databases})
     for job in reversed(plan.recompute):
         shutil.rmtree(run.folder(job.stage, job.database, job.replicate), ignore_errors=True)
     for name in plan.databases:
@@ -124,19 +126,20 @@ def forget(run: RunFolder, plan: Plan) -> Left:
     for name in _COPIES:
         shutil.rmtree(run.root / name, ignore_errors=True)
     if plan.participant:
-        _seal(run, run.study(), sealed)
+        seal(run, run.study(), sealed)
     return left_of(run, plan)
 
 
 def left_of(run: RunFolder, plan: Plan) -> Left:
     """What still names the forgotten person in a run; for a database nothing is looked for beyond its folders."""
     if not plan.participant:
-        places = [run.folder(stage, name) for stage in _KEPT_STAGES[:4] for name in plan.databases]
-        return Left(0, tuple(str(place.relative_to(run.root)) for place in places if place.exists()))
+        places = [run.folder(stage, name) for stage in KEPT_STAGES[:4] for name in plan.databases]
+        there = tuple(str(place.relative_to(run.root)) for place in places if place.exists())
+        return Left(0, there, kept_answers(run.root, plan.databases))
     found = traces(run.root, [plan.participant])
     answers = [path for path in found if path.name.startswith(ANSWERS)]
     places = [path.relative_to(run.root).as_posix() for path in found if path not in answers]
-    return Left(len(answers), tuple(places))
+    return Left(len(answers), tuple(places), kept_answers(run.root, plan.databases, plan.participant))
 
 
 # What is planned -----------------------------------------------------------------------------------------------------
@@ -164,7 +167,7 @@ def _jobs_gone(run: RunFolder, study: Study, participant: str, names: Sequence[s
     """Jobs whose results hold something of the person, or rest on a network that saw them; those that have run."""
     gone: set[Job] = set()
     for job in jobs_of(study):
-        after = job.stage not in _KEPT_STAGES
+        after = job.stage not in KEPT_STAGES
         own = not participant and job.database in names
         pretrained = EMOTION in names and _saw_emotions(run, participant) and job.stage in ("pretrain", "train")
         trained = job.stage == "train" and job.database in names and _saw(run, job, participant)
@@ -219,6 +222,24 @@ def _changed_rows(run: RunFolder, participant: str, names: Sequence[str]) -> Ite
                 yield Change(path.relative_to(run.root).as_posix(), f"{count} of {len(rows)} rows are removed{more}")
 
 
+def _untied(run: RunFolder, participant: str, names: Sequence[str]) -> Iterator[Change]:
+    """Hypotheses that lose faces on which they rest."""
+    ties = count_ties(run.root, {name: _frames_of(run, name, participant) for name in names})
+    if ties:
+        yield Change(NOTEBOOK, f"{ties} ties of hypotheses to the faces are removed; the words stay")
+
+
+def _frames_of(run: RunFolder, name: str, participant: str) -> frozenset[str] | None:
+    """Names of a person's frames; None: all of the database."""
+    if not participant:
+        return None
+    file = run.folder("frames", name) / "frames.parquet"
+    if not file.exists():
+        return frozenset()
+    frames = pd.read_parquet(file, columns=["frame_id", "participant"])
+    return frozenset(frames.loc[frames["participant"] == participant, "frame_id"].astype(str))
+
+
 def _removed(run: RunFolder, jobs: Iterable[Job]) -> Iterator[Change]:
     for job in reversed(list(jobs)):
         folder = run.folder(job.stage, job.database, job.replicate)
@@ -247,7 +268,7 @@ def _forget_rows(run: RunFolder, name: str, participant: str) -> None:
     if frames.exists():
         rest = without_forgotten(tables.load_table(frames, tables.FRAMES), run.root, name)
         tables.save_table(rest, frames, tables.FRAMES)
-    for stage in _KEPT_STAGES[:4]:  # notes about files, which may name the person's; they are made again
+    for stage in KEPT_STAGES[:4]:  # notes about files, which may name the person's; they are made again
         for note in run.folder(stage, name).glob(".*"):
             note.unlink()
     if run.folder("synthesize", name).exists():
@@ -314,67 +335,6 @@ def _listed_without(listed: Any, participant: str) -> Any:
     if not isinstance(listed, tuple):
         return listed
     return tuple(name for name in listed if participant and name != participant)
-
-
-# Which results stay valid --------------------------------------------------------------------------------------------
-
-
-def _sealed(run: RunFolder, study: Study) -> set[Job]:
-    """Jobs of the kept stages whose results are up to date now."""
-    found = set()
-    for job in jobs_of(study):
-        if job.stage in _KEPT_STAGES and _exists(run, job):
-            folder = run.folder(job.stage, job.database, job.replicate)
-            try:
-                if tables.is_up_to_date(folder, _begun(run, study, job)):
-                    found.add(job)
-            except DataError:
-                continue  # an earlier step is missing: the job will run again anyway
-    return found
-
-
-def _seal(run: RunFolder, study: Study, jobs: set[Job]) -> None:
-    """New manifests for results that are exactly those of a run which never saw the person.
-
-    Frames and crops of the others equal those of a new run, and networks that saw none of the person's faces are
-    trained on the same faces as before: they need not be computed again.
-    """
-    for job in jobs_of(study):
-        folder = run.folder(job.stage, job.database, job.replicate)
-        if job not in jobs or not (folder / "manifest.json").exists():
-            continue
-        old = tables.load_manifest(folder)
-        begun = _begun(run, study, job)
-        outputs = {name: tables.sha256_of(folder / name) for name in old.outputs if (folder / name).exists()}
-        renewed = replace(
-            old, parameters=begun.parameters, inputs=begun.inputs, outputs=outputs, rows=_rows(job, folder, old)
-        )
-        tables.save_json(asdict(renewed), folder / "manifest.json")
-
-
-def _begun(run: RunFolder, study: Study, job: Job) -> tables.Begun:
-    place = (study, job.database, job.replicate)
-    return tables.begin(
-        job.stage,
-        parameters=parameters_of(job.stage, *place),
-        inputs=inputs_of(job.stage, study, run, job.database, job.replicate),
-        modules=sources_of(job.stage),
-    )
-
-
-def _rows(job: Job, folder: Path, old: tables.Manifest) -> dict[str, int]:
-    """Row counts of a job's tables after the removal."""
-    if job.stage == "frames":
-        frames = tables.load_table(folder / "frames.parquet", tables.FRAMES)
-        return {"frames": len(frames), "kept": int(frames["kept"].sum())}
-    if job.stage == "faces":
-        faces = tables.load_table(folder / "faces.parquet", tables.FACES)
-        counted = {"faces": int(faces["found"].sum()), "refused": int((~faces["found"]).sum())}
-        return dict(old.rows) | counted
-    if job.stage == "split":
-        parts = tables.load_table(folder / "split.parquet", tables.SPLIT)["part"].value_counts().sort_index()
-        return {str(part): int(count) for part, count in parts.items()}
-    return dict(old.rows)
 
 
 __all__ = ["ANSWERS", "FOLDER", "Change", "Left", "Plan", "forget", "left_of", "plan_forgetting"]
