@@ -2,13 +2,16 @@
 
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import typer
 
 import painlens
+from painlens import tables
 from painlens.cli import app
 from painlens.workflow.stages import SOURCES
 
@@ -60,3 +63,62 @@ def test_the_makefile_has_the_targets_that_the_readme_names() -> None:
     assert {"demo", "test", "lint", "bench", "docs"} <= targets
     named = set(re.findall(r"`?make ([a-z-]+)`?", (ROOT / "README.md").read_text(encoding="utf-8")))
     assert named <= targets
+
+
+def calls_in(text: str) -> list[tuple[str, bool]]:
+    """Calls of the command line in a page, and whether one stands in a block of its own and so must be whole."""
+    call = r"(painlens (?:[^\n]*\\\n)*[^\n]*)$"
+    fenced = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(f"^    {call}", text, re.MULTILINE)
+    blocks += [found for body in fenced for found in re.findall(f"^{call}", body, re.MULTILINE)]
+    whole = [re.split(r"\s(?:>|\||&&|;|#)\s", block.replace("\\\n", " "))[0] for block in blocks]
+    inline = re.findall(r"`(painlens [^`\n]+)`", text)
+    return [*((one, True) for one in whole), *((one, False) for one in inline)]
+
+
+def refusal_of(call: str) -> str:
+    """Why the real parser does not take a call; empty where it does."""
+    command: Any = typer.main.get_command(app)
+    arguments = shlex.split(call)[1:]
+    if "..." in arguments:
+        return ""
+    try:
+        while hasattr(command, "commands") and arguments:
+            _, command, arguments = command.resolve_command(command.context_class(command), arguments)
+        command.make_context(command.name, list(arguments))
+    except SystemExit:
+        return ""
+    except Exception as error:  # the parser's own classes are not public
+        kind = type(error).__name__
+        return kind if kind != "UsageError" else f"{kind}: {getattr(error, 'message', error)}"
+    return ""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_calls_in_the_docs_are_taken_by_the_parser(page: Path) -> None:
+    wrong = []
+    for call, whole in calls_in(page.read_text(encoding="utf-8")):
+        why = refusal_of(call)
+        if why and (whole or why != "MissingParameter"):  # within a sentence a command may stand without its run
+            wrong.append((call, why))
+    assert not wrong
+
+
+def test_the_parser_finds_a_wrong_call() -> None:
+    assert refusal_of("painlens bundle runs/demo --output x.zip") == ""
+    assert refusal_of("painlens bundle") == "MissingParameter"
+    assert refusal_of("painlens bundle runs/demo --outptu x.zip") == "NoSuchOption"
+    assert refusal_of("painlens bundel runs/demo")
+    assert refusal_of("painlens estimate a.yaml --cores none") == "BadParameter"
+
+
+def test_every_command_option_and_column_says_what_it_is() -> None:
+    group: Any = typer.main.get_command(app)
+    nested = [c for command in group.commands.values() for c in getattr(command, "commands", {}).values()]
+    for command in [*group.commands.values(), *nested]:
+        assert command.help, command.name
+        unsaid = [p.name for p in command.params if not getattr(p, "help", None)]
+        assert not unsaid, f"{command.name}: {unsaid}"
+    for schema in tables.SCHEMAS.values():
+        assert schema.row
+        assert all(column.meaning for column in schema.columns.values()), schema.name
