@@ -36,8 +36,10 @@ lint: .venv/installed ## format, style, types, order of the layers
 bench: .venv/installed ## all benchmarks -> benchmarks/results.json
 	$(BIN)/python -m benchmarks
 
-docs: .venv/installed ## the reference pages that are generated from the code
+docs: .venv/installed ## the reference pages that are generated from the code, and the site with all pages -> site/index.html
 	$(BIN)/python docs/generate.py
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.txt --editable '.[docs]'
+	$(BIN)/mkdocs build --quiet
 
 # Browser tests need Debian's Chromium; without the rights to install it they say so and are skipped.
 browser:
@@ -45,4 +47,4 @@ browser:
 	  || echo "chromium is not installed: browser tests will be skipped (apt-get install chromium)"
 
 clean: ## remove everything that can be made again
-	rm -rf .venv runs .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv runs site .pytest_cache .ruff_cache .hypothesis

@@ -3,12 +3,15 @@
 import importlib.util
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import typer
+import yaml
 
 import painlens
 from painlens import tables
@@ -122,3 +125,19 @@ def test_every_command_option_and_column_says_what_it_is() -> None:
     for schema in tables.SCHEMAS.values():
         assert schema.row
         assert all(column.meaning for column in schema.columns.values()), schema.name
+
+
+def test_the_site_is_built_with_every_page_and_asks_nobody(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    listed = yaml.safe_dump(yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"])
+    for page in (ROOT / "docs").rglob("*.md"):
+        name = page.relative_to(ROOT / "docs")
+        assert str(name) in listed, f"{name} stands in no menu of mkdocs.yml"
+        assert (tmp_path / "site" / name.with_suffix(".html")).exists()
+    for page in (tmp_path / "site").rglob("*.html"):
+        loaded = re.findall(
+            r"<(?:script|link|img)[^>]*(?:src|href)=\"(https?:[^\"]*)\"", page.read_text(encoding="utf-8")
+        )
+        assert not loaded, page
