@@ -166,6 +166,7 @@ def compared(
         "lrp.forward_equivalents_bfloat16": (ratio(against, "lrp bfloat16", plain), "forward passes"),
         "lrp.forward_equivalents_zennit": (ratio(against, "zennit", plain), "forward passes"),
         "lrp.speedup_vs_zennit": (ratio(against, stock, "lrp"), "times"),
+        "lrp.speedup_vs_zennit_default_layout": (ratio(against, "zennit stock default", "lrp"), "times"),
         "lrp.speedup_vs_captum": (ratio(against, captum, "lrp"), "times"),
         "lrp.faces_per_second": (chosen.batch / median(seconds["lrp"]), "faces/s of CPU time"),
     }
