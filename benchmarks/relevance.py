@@ -27,7 +27,7 @@ import torch
 from painlens import attributions, differences
 from painlens.attributions import FaceSource, RelevanceHeader
 from painlens.attributions.lrp import SequentialLRP
-from painlens.backbones import FaceNetwork, build_network
+from painlens.backbones import VGG, build_network
 from painlens.differences.strips import StripStyle, strips
 from painlens.regions import REGIONS
 from painlens.study import Attribution, Backbone
@@ -53,7 +53,7 @@ class Material:
         self.engines = [SequentialLRP(network.layers()) for network in self.networks]
         self.prepared = self.networks[0].prepare(self.crops)
 
-    def _network(self, seed: int) -> FaceNetwork:
+    def _network(self, seed: int) -> VGG:
         return build_network(Backbone(name="vgg16"), classes=CLASSES, size=SIZE, seed=seed).eval()
 
     def bare(self) -> None:

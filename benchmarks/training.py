@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from painlens.backbones import FaceNetwork, build_network, choose_precision
+from painlens.backbones import VGG, build_network, choose_precision
 from painlens.study import Backbone, Training
 from painlens.training import LabelledFaces, fit, focal_loss
 
@@ -31,7 +31,7 @@ def made_faces(faces: int) -> LabelledFaces:
     return LabelledFaces(pixels, rng.permutation(np.arange(faces) % 2))
 
 
-def new_network() -> FaceNetwork:
+def new_network() -> VGG:
     """The demo's network with random weights."""
     return build_network(Backbone(name="compact", head=128), classes=CLASSES, size=SIZE, seed=0)
 

@@ -12,7 +12,7 @@ from torchvision.models import vgg
 
 from painlens.backbones import (
     BACKBONES,
-    FaceNetwork,
+    VGG,
     build_network,
     choose_device,
     choose_precision,
@@ -30,7 +30,7 @@ CLASSES = ("no-pain", "pain")
 torch.set_num_threads(1)
 
 
-def network_of(name: str = "compact", *, size: int = 32, seed: int = 0) -> FaceNetwork:
+def network_of(name: str = "compact", *, size: int = 32, seed: int = 0) -> VGG:
     return build_network(Backbone(name=name, head=8), classes=CLASSES, size=size, seed=seed).eval()  # pyright: ignore[reportArgumentType] - a name of the dict
 
 

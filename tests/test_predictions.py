@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_np
 
-from painlens.backbones import FaceNetwork, build_network
+from painlens.backbones import VGG, build_network
 from painlens.predictions import (
     last_pool_features,
     log_odds,
@@ -26,7 +26,7 @@ CLASSES = ("no-pain", "pain")
 LOGITS = st_np.arrays(np.float64, st.tuples(st.integers(1, 5), st.just(3)), elements=st.floats(-50, 50))
 
 
-def network_of() -> FaceNetwork:
+def network_of() -> VGG:
     return build_network(Backbone(name="compact", head=8), classes=CLASSES, size=16, seed=0)
 
 

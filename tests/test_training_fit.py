@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from painlens.backbones import FaceNetwork, build_network
+from painlens.backbones import VGG, build_network
 from painlens.progress import silent
 from painlens.study import Augmentation, Backbone, Training
 from painlens.tables import HISTORY, DataError, conform
@@ -32,11 +32,11 @@ def toy(n: int = 60, *, seed: int = 0) -> LabelledFaces:
     return LabelledFaces(np.clip(faces, 0, 255).astype(np.uint8), labels)
 
 
-def network_of(seed: int = 0) -> FaceNetwork:
+def network_of(seed: int = 0) -> VGG:
     return build_network(Backbone(name="compact", head=16), classes=CLASSES, size=SIZE, seed=seed)
 
 
-def train(network: FaceNetwork, **changes: Any) -> Fitted:
+def train(network: VGG, **changes: Any) -> Fitted:
     arguments: dict[str, Any] = {
         "validation": toy(20, seed=1),
         "settings": SETTINGS,
@@ -47,11 +47,11 @@ def train(network: FaceNetwork, **changes: Any) -> Fitted:
     return fit(network, arguments.pop("training", toy()), **arguments)
 
 
-def weights_of(network: FaceNetwork) -> dict[str, torch.Tensor]:
+def weights_of(network: VGG) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
 
-def assert_same_weights(a: FaceNetwork, b: FaceNetwork) -> None:
+def assert_same_weights(a: VGG, b: VGG) -> None:
     for (name, left), right in zip(a.state_dict().items(), b.state_dict().values(), strict=True):
         assert torch.equal(left, right), name
 

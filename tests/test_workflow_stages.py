@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import painlens
+from compared_models import made_comparison
 from painlens.study import Study, dump_study, load_study, parse_study
 from painlens.workflow.run_folder import RunFolder, inputs_of, prepare_run, shipped_study
 from painlens.workflow.stages import (
@@ -30,7 +31,7 @@ from tiny_run import tiny_study
 PACKAGE = Path(painlens.__file__).parent
 DEMO = load_study(shipped_study("demo"))
 PAPER = load_study(shipped_study("paper"))
-STUDIES = {"demo": DEMO, "paper": PAPER, "tiny": tiny_study()}
+STUDIES = {"demo": DEMO, "paper": PAPER, "tiny": tiny_study(), "compare": made_comparison()}
 # They carry data, settings and words; they compute nothing that a result is made of.
 CARRIERS = {"study", "tables", "progress", "workflow/context", "workflow/stages", "workflow/run_folder"}
 

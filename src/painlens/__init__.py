@@ -8,6 +8,7 @@ The way of the data, in its order; each step is one module and one command:
     split        faces                            -> split.parquet (by participant, never by image)
     pretrain     emotion faces                    -> the emotion network
     train        faces + emotion network + seed   -> one pain network per database and replicate
+    adopt        a checkpoint of your own         -> the same, checked; in place of pretrain and train
     predict      networks x test faces            -> predictions.parquet
     evaluate     predictions + concept labels     -> tables of the paper, prevalence, errors by concept
     attribute    networks x test faces            -> relevance.h5 with its bias ledger

@@ -11,6 +11,7 @@ from scipy.special import logsumexp, softmax
 from torch import Tensor
 
 from painlens.backbones import LAST_POOL, FaceNetwork, layer_place, layer_shape, run_from, run_to
+from painlens.mapping import ClassMap, plain_map
 from painlens.progress import Progress, silent, track
 from painlens.tables import PREDICTIONS, DataError, conform
 
@@ -33,9 +34,25 @@ def last_pool_features(
     network: FaceNetwork, faces: np.ndarray | h5py.Dataset, *, batch: int = 32, progress: Progress = silent
 ) -> Float[np.ndarray, "face feature"]:
     """Outputs of the last pooling layer, float32 (n, channels * rows * columns): what the concept test reads."""
-    first_dense = next(layer for layer in network.classifier if isinstance(layer, torch.nn.Linear))
-    width = first_dense.in_features
-    return _in_batches(network, network.last_pool, faces, width=width, batch=batch, progress=progress)
+    return _in_batches(network, network.last_pool, faces, width=_last_width(network), batch=batch, progress=progress)
+
+
+def logits_and_features(
+    network: FaceNetwork, faces: np.ndarray | h5py.Dataset, *, batch: int = 32, progress: Progress = silent
+) -> tuple[Float[np.ndarray, "face logit"], Float[np.ndarray, "face feature"]]:
+    """`predict_logits` and `last_pool_features` of the same faces, in one pass of the network."""
+    logits = len(network.classes)
+
+    def both(x: Tensor) -> Tensor:
+        return torch.cat(network.quick_with_features(x), dim=1)
+
+    found = _in_batches(network, both, faces, width=logits + _last_width(network), batch=batch, progress=progress)
+    return found[:, :logits].copy(), found[:, logits:]
+
+
+def _last_width(network: FaceNetwork) -> int:
+    """Number of last-pool features."""
+    return int(np.prod(layer_shape(network, layer_place(network, LAST_POOL))))
 
 
 def layer_features(
@@ -80,13 +97,23 @@ def layer_parts(
 
 
 def score_gradients(
-    network: FaceNetwork, features: Float[np.ndarray, "face feature"], *, layer: str, target: str, batch: int = 128
+    network: FaceNetwork,
+    features: Float[np.ndarray, "face feature"],
+    *,
+    layer: str,
+    target: str,
+    mapping: ClassMap | None = None,
+    batch: int = 128,
 ) -> Float[np.ndarray, "face feature"]:
     """Gradient of the target class's log-odds with respect to the features of a layer, float32, at these features.
 
-    Only the layers above are run, so that it costs a fraction of an answer.
+    Only the layers above are run, so that it costs a fraction of an answer. With a `mapping` the target is a class of
+    the study. All information must pass the layer (`painlens.backbones.is_bottleneck`).
     """
-    place, own = layer_place(network, layer), list(network.classes).index(target)
+    place = layer_place(network, layer)
+    mapping = mapping or plain_map(network.classes, target)
+    own = list(mapping.groups[mapping.classes.index(target)])
+    others = [place for group in mapping.groups for place in group if place not in own]
     shape = layer_shape(network, place)
     found = np.empty(features.shape, dtype=np.float32)
     was_training = network.training
@@ -96,8 +123,7 @@ def score_gradients(
             x = torch.tensor(features[start : start + batch], device=network.device)
             x = x.reshape(-1, *shape).requires_grad_()
             logits = run_from(network, x, place)
-            others = [k for k in range(len(network.classes)) if k != own]
-            score = logits[:, own] - torch.logsumexp(logits[:, others], dim=1)
+            score = torch.logsumexp(logits[:, own], dim=1) - torch.logsumexp(logits[:, others], dim=1)
             gradient = torch.autograd.grad(score.sum(), x)[0]
             found[start : start + batch] = gradient.flatten(1).cpu().numpy()
     finally:

@@ -41,12 +41,13 @@ def split_participants(faces: pd.DataFrame, split: Split, *, database: str) -> p
     found = _found(faces)
     counts = found.groupby("participant").size()
     _check_lists(faces, set(counts.index), split, database)
-    part: dict[str, str] = {}
-    for name, wanted in (("test", split.test), ("validation", split.validation)):
+    part: dict[str, str] = dict.fromkeys(map(str, counts.index), "test") if split.test == "all" else {}
+    drawn = () if split.test == "all" else (("test", split.test), ("validation", split.validation))
+    for name, wanted in drawn:
         if not isinstance(wanted, int):
             part |= dict.fromkeys(wanted, name)
     rng = np.random.default_rng(split.seed)
-    for name, wanted in (("test", split.test), ("validation", split.validation)):
+    for name, wanted in drawn:
         if isinstance(wanted, int):
             free = sorted(set(counts.index) - set(part))
             if not 0 <= wanted < len(free):
@@ -63,7 +64,8 @@ def split_participants(faces: pd.DataFrame, split: Split, *, database: str) -> p
             "faces": counts.to_numpy(),
         }
     )
-    _check_training(table, found, database)
+    if split.test != "all":
+        _check_training(table, found, database)
     table = conform(table, SPLIT)
     assert_participant_disjoint(table)
     assert_covers(table, faces)
@@ -279,7 +281,7 @@ def _check_lists(faces: pd.DataFrame, present: set[str], split: Split, database:
     listed = [
         (name, who)
         for name, wanted in (("test", split.test), ("validation", split.validation))
-        if not isinstance(wanted, int)
+        if not isinstance(wanted, int | str)
         for who in wanted
     ]
     for name, who in listed:

@@ -6,7 +6,7 @@ Its pictures want more channels: `painlens.attributions.virelay` makes a view th
 ==============  =========================  ==============================================================
 ``attribution``  float32 (n, 1, h, w)      relevance of the explained logit, one chunk per face
 ``index``        uint32 (n,)               number of the face in this file: 0, 1 ... n - 1
-``label``        uint32 (n,)               true class of the face, an index into the header's classes
+``label``        uint32 (n,)               true class of the face, an index into the header's labels or classes
 ``prediction``   float32 (n, K)            logits
 ==============  =========================  ==============================================================
 
@@ -62,6 +62,8 @@ class RelevanceHeader:
         SHA-256 of the network's weights file.
     layers
         Names of the layers that may keep relevance, from the input to the logits; empty where they are not booked.
+    labels
+        Names of the faces' true classes, where these are not the network's classes; else empty.
     """
 
     model: str
@@ -71,6 +73,7 @@ class RelevanceHeader:
     method: str
     weights: str
     layers: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 class RelevanceWriter:
@@ -205,7 +208,7 @@ def _load(path: Path, file: h5py.File) -> StoredRelevance:
     if missing:
         raise DataError(f"{path} lacks the maps of {missing} faces; run 'attribute' again")
     values = json.loads(str(file.attrs["header"]))
-    listed = {name: tuple(values.get(name, ())) for name in ("classes", "layers")}
+    listed = {name: tuple(values.get(name, ())) for name in ("classes", "layers", "labels")}
     header = RelevanceHeader(**{**values, **listed})
     texts = {name: pd.array(_dataset(file, f"painlens/{name}").asstr()[:], dtype="string") for name in TEXTS}
     entries = {name: _dataset(file, f"painlens/{name}")[:] for name in LEDGER_ENTRIES}
@@ -245,7 +248,7 @@ def _continues(partial: Path, identity: str) -> bool:
 
 def _create(partial: Path, header: RelevanceHeader, faces: pd.DataFrame, size: tuple[int, int], identity: str) -> None:
     """An empty file in which every number has its place."""
-    labels = _label_indices(faces, header.classes)
+    labels = _label_indices(faces, header.labels or header.classes)
     n, classes = len(faces), len(header.classes)
     partial.parent.mkdir(parents=True, exist_ok=True)
     partial.unlink(missing_ok=True)

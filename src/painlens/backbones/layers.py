@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from painlens.backbones.vgg import FaceNetwork
+from painlens.backbones.foreign import ForeignNetwork
+from painlens.backbones.network import FaceNetwork
+from painlens.backbones.vgg import VGG
 from painlens.tables import DataError
 
 LAST_POOL = "last-pool"
@@ -13,8 +15,11 @@ def layer_names(network: FaceNetwork) -> dict[str, int]:
     """Name -> place in ``network.layers()`` of the module whose output is meant, in the network's order.
 
     Convolutions and dense layers are meant after their ReLU. ``fc6`` and ``fc7`` of a VGG-16 are ``dense1`` and
-    ``dense2``.
+    ``dense2``. A foreign network has torch's names of its modules, and ``last-pool``: the last one with planes.
     """
+    if isinstance(network, ForeignNetwork):
+        return {name: place for place, name in enumerate(network.places)} | {LAST_POOL: network.last_place()}
+    assert isinstance(network, VGG)
     layers, names = network.layers(), {}
     block, convolution, dense = 1, 0, 0
     for place, layer in enumerate(layers):
@@ -40,6 +45,9 @@ def layer_place(network: FaceNetwork, name: str) -> int:
     DataError
         The network has no such layer; the message lists those that it has.
     """
+    if isinstance(network, ForeignNetwork):
+        return _foreign_place(network, name)
+    assert isinstance(network, VGG)
     names = layer_names(network) | {
         f"classifier.{k}": len(network.features) + 1 + k for k in range(len(network.classifier))
     }
@@ -64,6 +72,9 @@ def layer_shape(network: FaceNetwork, place: int) -> tuple[int, ...]:
 
 def run_to(network: FaceNetwork, x: Tensor, place: int) -> Tensor:
     """Output of the module at a place for normalised faces."""
+    if isinstance(network, ForeignNetwork):
+        return network.output_of(x, place)
+    assert isinstance(network, VGG)
     for layer in network.layers()[: place + 1]:
         x = layer(x)
     return x
@@ -71,6 +82,26 @@ def run_to(network: FaceNetwork, x: Tensor, place: int) -> Tensor:
 
 def run_from(network: FaceNetwork, x: Tensor, place: int) -> Tensor:
     """Logits from the output of the module at a place."""
+    if isinstance(network, ForeignNetwork):
+        return network.answer_from(x, place)
+    assert isinstance(network, VGG)
     for layer in network.layers()[place + 1 :]:
         x = layer(x)
     return x
+
+
+def is_bottleneck(network: FaceNetwork, place: int) -> bool:
+    """Whether logits can be computed from the output at a place alone, as `run_from` does."""
+    return not isinstance(network, ForeignNetwork) or network.is_bottleneck(place)
+
+
+def _foreign_place(network: ForeignNetwork, name: str) -> int:
+    """Place of a module of a foreign network by torch's name."""
+    names = layer_names(network)
+    if name not in names:
+        shown = [own for own in names if own.count(".") < 2]
+        raise DataError(
+            f"network '{network.architecture}' has no layer '{name}'; its modules are {', '.join(shown)}, and those "
+            "inside of them by torch's names; correct concept_test.layer or concept_test.layers"
+        )
+    return names[name]

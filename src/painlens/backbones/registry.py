@@ -4,7 +4,7 @@ from typing import Protocol
 
 import torch
 
-from painlens.backbones.vgg import FaceNetwork, compact, initialise, vgg16
+from painlens.backbones.vgg import VGG, compact, initialise, vgg16
 from painlens.study import Backbone
 from painlens.tables import DataError
 
@@ -12,7 +12,7 @@ from painlens.tables import DataError
 class Architecture(Protocol):
     """Makes the layers of a network, still without weights."""
 
-    def __call__(self, settings: Backbone, *, classes: tuple[str, ...], size: int) -> FaceNetwork:
+    def __call__(self, settings: Backbone, *, classes: tuple[str, ...], size: int) -> VGG:
         """Layers for faces of `size` x `size` pixels and these classes."""
         ...
 
@@ -20,7 +20,7 @@ class Architecture(Protocol):
 BACKBONES: dict[str, Architecture] = {"vgg16": vgg16, "compact": compact}
 
 
-def build_layers(settings: Backbone, *, classes: tuple[str, ...], size: int) -> FaceNetwork:
+def build_layers(settings: Backbone, *, classes: tuple[str, ...], size: int) -> VGG:
     """A network whose weights are still to be filled in.
 
     Raises
@@ -33,7 +33,7 @@ def build_layers(settings: Backbone, *, classes: tuple[str, ...], size: int) -> 
     return BACKBONES[settings.name](settings, classes=classes, size=size)
 
 
-def build_network(settings: Backbone, *, classes: tuple[str, ...], size: int, seed: int) -> FaceNetwork:
+def build_network(settings: Backbone, *, classes: tuple[str, ...], size: int, seed: int) -> VGG:
     """A network with random weights; the same seed gives the same weights on every machine and device.
 
     Examples

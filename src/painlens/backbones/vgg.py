@@ -5,23 +5,19 @@ of the paper are exact on such networks, and their sum of relevance can be accou
 Deep Convolutional Networks for Large-Scale Image Recognition", ICLR 2015.
 """
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from painlens.backbones.network import FaceNetwork, check_classes
 from painlens.study import Backbone
 from painlens.tables import DataError
 
 Blocks = tuple[tuple[int, ...], ...]
 
-# ImageNet's channel means and deviations of RGB in 0..1, which torchvision's public VGG weights expect
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
 
-
-class FaceNetwork(nn.Module):
+class VGG(FaceNetwork):
     """A VGG: `features` (convolution, ReLU, pool), `flatten`, `classifier` (dense, ReLU, dropout ..., logits).
 
     A new network holds memory without meaning; `build_network` and `load_network` fill it.
@@ -41,15 +37,11 @@ class FaceNetwork(nn.Module):
     """
 
     def __init__(self, settings: Backbone, *, blocks: Blocks, hidden: int, classes: tuple[str, ...], size: int) -> None:
-        super().__init__()
         smallest = 2 ** len(blocks)
         if size < smallest:
             raise DataError(f"backbone '{settings.name}' needs faces of at least {smallest} pixels, got {size}")
-        if len(classes) < 2 or len(set(classes)) < len(classes):
-            raise DataError(f"a network needs at least two different classes, got {list(classes)}")
+        super().__init__(classes, size)
         self.settings = settings
-        self.classes = classes
-        self.size = size
         width_of_features = blocks[-1][-1] * (size // smallest) ** 2
         with torch.device("meta"):  # no memory and no random numbers until the weights are known
             features = _convolutions(blocks)
@@ -57,60 +49,11 @@ class FaceNetwork(nn.Module):
         self.features = features.to_empty(device="cpu")
         self.flatten = nn.Flatten()
         self.classifier = classifier.to_empty(device="cpu")
-        self.set_normalisation(MEAN, STD)
 
     @property
     def architecture(self) -> str:
         """Name in `BACKBONES`."""
         return self.settings.name
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights lie."""
-        return next(self.parameters()).device
-
-    @property
-    def mean(self) -> tuple[float, ...]:
-        """Channel means that `prepare` subtracts, RGB in 0..1."""
-        return self._mean
-
-    @property
-    def std(self) -> tuple[float, ...]:
-        """Channel deviations that `prepare` divides by, RGB in 0..1."""
-        return self._std
-
-    def set_normalisation(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-        """Choose what `prepare` subtracts and divides by (RGB in 0..1); saved with the network."""
-        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-            raise DataError(f"normalisation needs three means and three positive deviations, got {mean} and {std}")
-        self._mean, self._std = tuple(map(float, mean)), tuple(map(float, std))
-
-    def prepare(self, faces: Tensor | np.ndarray) -> Float[Tensor, "face 3 height width"]:
-        """Faces (uint8, (n, size, size, 3)) as the network takes them: float32, channels first, normalised.
-
-        The result lies on the network's device, in channels-last memory.
-
-        Raises
-        ------
-        DataError
-            The faces are not uint8 RGB of the network's size.
-        """
-        return self.normalise(faces).contiguous(memory_format=torch.channels_last)
-
-    def normalise(self, faces: Tensor | np.ndarray) -> Float[Tensor, "face 3 height width"]:
-        """The same as `prepare` with a plane per channel in memory, which resampling wants."""
-        if isinstance(faces, np.ndarray):  # torch takes neither read-only memory nor negative strides; copied if so
-            faces = np.require(faces, requirements=("C_CONTIGUOUS", "WRITEABLE"))
-        raw = torch.as_tensor(faces, device=self.device)
-        expected = (self.size, self.size, 3)
-        if raw.dtype != torch.uint8 or raw.ndim != 4 or tuple(raw.shape[1:]) != expected:
-            raise DataError(
-                f"faces must be uint8 of shape (n, {self.size}, {self.size}, 3), got {raw.dtype} {tuple(raw.shape)}; "
-                f"crop them to the network's size"
-            )
-        planes = raw.permute(0, 3, 1, 2).contiguous().float()
-        centre, scale = (torch.tensor(v, device=raw.device).mul_(255.0).view(3, 1, 1) for v in (self._mean, self._std))
-        return planes.sub_(centre).div_(scale)
 
     def layers(self) -> list[nn.Module]:
         """All modules from the normalised input to the logits, in their order; relevance walks them backwards."""
@@ -131,10 +74,14 @@ class FaceNetwork(nn.Module):
         """Outputs of the last pooling layer, flattened (channel, row, column): the layer of the concept test."""
         return self.flatten(self._features_in_place(x))
 
+    def quick_with_features(self, x: Float[Tensor, "face 3 height width"]) -> tuple[Tensor, Tensor]:
+        """Logits and `last_pool` of the same faces in one pass."""
+        features = self.last_pool(x)
+        return self._dense_in_place(features), features
+
     def replace_head(self, classes: tuple[str, ...], *, seed: int) -> None:
         """Put a new, random prediction layer for other classes on top, as the paper does for pain; in place."""
-        if len(classes) < 2 or len(set(classes)) < len(classes):
-            raise DataError(f"a network needs at least two different classes, got {list(classes)}")
+        check_classes(classes)
         old = self.logits_layer()
         new = nn.Linear(old.in_features, len(classes), device="meta").to_empty(device=old.weight.device)
         initialise(new, generator=torch.Generator().manual_seed(seed))
@@ -184,15 +131,15 @@ def initialise(module: nn.Module, *, generator: torch.Generator) -> None:
                 layer.bias.zero_()
 
 
-def vgg16(settings: Backbone, *, classes: tuple[str, ...], size: int) -> FaceNetwork:
+def vgg16(settings: Backbone, *, classes: tuple[str, ...], size: int) -> VGG:
     """VGG-16 (configuration D): 13 convolutions, two dense layers, logits; `features` are named as torchvision's."""
     blocks = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-    return FaceNetwork(settings, blocks=blocks, hidden=2, classes=classes, size=size)
+    return VGG(settings, blocks=blocks, hidden=2, classes=classes, size=size)
 
 
-def compact(settings: Backbone, *, classes: tuple[str, ...], size: int) -> FaceNetwork:
+def compact(settings: Backbone, *, classes: tuple[str, ...], size: int) -> VGG:
     """A VGG of 7 convolutions and one dense layer, which two CPU cores train in seconds."""
-    return FaceNetwork(settings, blocks=((16,), (32, 32), (64, 64), (96, 96)), hidden=1, classes=classes, size=size)
+    return VGG(settings, blocks=((16,), (32, 32), (64, 64), (96, 96)), hidden=1, classes=classes, size=size)
 
 
 def _convolutions(blocks: Blocks) -> nn.Sequential:

@@ -33,7 +33,7 @@ def broken_laws(root: Path, study: Study) -> Iterator[Mismatch]:
         yield from _same_people(_file(run, "faces", "faces", name), own, frames[frames["kept"]])
     labels = tables.load_table(run.folder("evaluate") / "concepts.parquet", tables.CONCEPTS)
     yield from _same_people(_file(run, "evaluate", "concepts"), labels, known)
-    for model in study.databases:
+    for model in study.compared:
         answers = _load(run, "predict", tables.PREDICTIONS, model)
         file = _file(run, "predict", "predictions", model)
         yield from _same_people(file, answers, known)

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from painlens.cli import annotations, certificate, databases, exports, installation, steps, studies, web
+from painlens.cli import annotations, certificate, compare, databases, exports, installation, steps, studies, web
 
 app = typer.Typer(
     add_completion=True,
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 PANELS = {
     "Whole studies": studies,
+    "Your own models": compare,
     "Databases and the people in them": databases,
     "How sure": certificate,
     "To hand on": exports,

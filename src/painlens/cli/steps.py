@@ -84,6 +84,20 @@ def train(source: Source, database: DatabaseOption, replicate: ReplicateOption) 
 
 
 @app.command()
+def adopt(
+    source: Source,
+    model: Annotated[str, typer.Option("--model", "-m", help="Name of the model in the study.")],
+    replicate: ReplicateOption = "seed=0",
+) -> None:
+    """Take over a network that was trained elsewhere, and check that it gives the predictions that are known.
+
+    For studies with models of their own (`painlens compare`). For example
+    `painlens adopt runs/compare --model a --replicate seed=0`.
+    """
+    _step("adopt", source, database=model, replicate=replicate)
+
+
+@app.command()
 def predict(source: Source, database: DatabaseOption) -> None:
     """Let the networks trained on one database answer all databases' test faces."""
     _step("predict", source, database=database)

@@ -245,6 +245,6 @@ def _no_halves(gaps: Sequence[np.ndarray], model_a: str, model_b: str) -> str:
     without = " and ".join(name for name, gap in zip((model_a, model_b), gaps, strict=True) if not len(gap))
     return (
         f"no claim about databases: {without} has no networks trained on complementary halves of its training "
-        "participants, so nobody knows how far other participants would change the difference; set "
-        "replication.half_splits to 1 or more"
+        "participants, so nobody knows how far other participants would change the difference; painlens "
+        "trains such networks (replication.half_splits), of given checkpoints it cannot be known"
     )

@@ -35,9 +35,13 @@ class PaperTable:
 
 
 def paper_tables(
-    metrics: pd.DataFrame, *, classes: tuple[str, ...], databases: Mapping[str, Database]
+    metrics: pd.DataFrame,
+    *,
+    classes: tuple[str, ...],
+    databases: Mapping[str, Database],
+    models: tuple[str, ...] | None = None,
 ) -> tuple[PaperTable, ...]:
-    """A table per model (mean over seeds), in the order of `databases`.
+    """A table per model (mean over seeds), in the order of `models`; these are the databases unless they are given.
 
     The published numbers stand beside a user's own only where they speak of the same thing: exactly one database of
     the study is read by ``unbc`` and one by ``biovid``, both are the owners' and not rendered, and the classes are
@@ -48,6 +52,7 @@ def paper_tables(
     DataError
         The metrics lack a model, a database or a class of the study.
     """
+    compared = tuple(databases) if models is None else models
     means = metrics[(metrics["replicate"] == MEAN) & (metrics["model"] != MAJORITY)]
     wide = means.pivot(index=["model", "database"], columns="measure", values="value")
     measures = {
@@ -57,13 +62,13 @@ def paper_tables(
     } | {"accuracy": "accuracy"}
     lacking = [name for name in measures.values() if name not in wide.columns]
     lacking += [
-        f"{model} on {tested}" for model in databases for tested in databases if (model, tested) not in wide.index
+        f"{model} on {tested}" for model in compared for tested in databases if (model, tested) not in wide.index
     ]
     if lacking:
         raise DataError(f"the metrics lack {', '.join(lacking)}; evaluate again")
     chosen = wide[list(measures.values())].set_axis(list(measures), axis=1).astype("float64")
     tables = []
-    for model in databases:
+    for model in compared:
         yours = pd.DataFrame(
             [chosen.loc[(model, tested)] for tested in databases], index=pd.Index(databases, name="test")
         )
@@ -79,7 +84,7 @@ def _published(model: str, *, classes: tuple[str, ...], databases: Mapping[str, 
     }
     if any(len(names) != 1 for names in of_reader.values()) or set(classes) != set(PUBLISHED_CLASSES):
         return None
-    reader = databases[model].reader
+    reader = databases[model].reader if model in databases else ""
     if model not in of_reader.get(reader, []):
         return None
     columns = [f"{letter} {name}" for letter in KINDS for name in (*PUBLISHED_CLASSES, "avg")] + ["accuracy"]

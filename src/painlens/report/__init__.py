@@ -8,7 +8,7 @@ from pathlib import Path
 
 from painlens.report.blocks import Plot, Section, plots_of, tables_of
 from painlens.report.consent import shown_examples
-from painlens.report.inputs import Example, FinishedStep, ReportInputs, TrainedNetwork, check_inputs
+from painlens.report.inputs import AdoptedNetwork, Example, FinishedStep, ReportInputs, TrainedNetwork, check_inputs
 from painlens.report.page import render_page
 from painlens.report.pictures import figure_1, png_bytes
 from painlens.report.sections import build_sections
@@ -18,6 +18,7 @@ from painlens.tables import atomic_path, save_json, save_text
 
 __all__ = [
     "EXPORTED",
+    "AdoptedNetwork",
     "Example",
     "FinishedStep",
     "Plot",
@@ -77,7 +78,7 @@ def write_report(inputs: ReportInputs, folder: Path) -> Path:
 def _write_figure_1(inputs: ReportInputs, path: Path) -> bool:
     """The faces of the first pair of models, as one picture; whether there is one."""
     shown = shown_examples(inputs).examples
-    pair = inputs.databases[:2]
+    pair = inputs.models[:2]
     own = [example for example in shown if (example.model_a, example.model_b) == pair]
     picture = figure_1(own, normalisation=inputs.study.differences.normalisation)
     if picture is None:

@@ -82,6 +82,36 @@ class TrainedNetwork:
 
 
 @dataclass(frozen=True)
+class AdoptedNetwork:
+    """A network that was trained elsewhere: what its file says, and what was checked.
+
+    Attributes
+    ----------
+    checkpoint, sha256
+        Name and digest of the user's file.
+    meaning
+        What its classes are in the study, in words.
+    explained
+        Own class whose logit is explained and compared.
+    normalisation
+        Channel order, means and deviations in words.
+    reproduced
+        Whether it gives the answers that its owner knows, in words.
+    """
+
+    model: str
+    replicate: str
+    checkpoint: str
+    sha256: str
+    architecture: str
+    parameters: int
+    meaning: str
+    explained: str
+    normalisation: str
+    reproduced: str
+
+
+@dataclass(frozen=True)
 class FinishedStep:
     """One step of the run: its name, how long it took, and the SHA-256 of its manifest."""
 
@@ -109,6 +139,8 @@ class ReportInputs:
         test faces, and faces with the concept minus faces without it. A missing key is said to be not computed.
     trainings
         In the order of the study's replicates.
+    adopted
+        Networks that were trained elsewhere, in the study's order.
     versions
         Library -> version.
     certificate
@@ -149,6 +181,7 @@ class ReportInputs:
     examples: tuple[Example, ...] = ()
     mean_maps: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
     trainings: tuple[TrainedNetwork, ...] = ()
+    adopted: tuple[AdoptedNetwork, ...] = ()
     steps: tuple[FinishedStep, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     certificate: Certificate | None = None
@@ -157,8 +190,13 @@ class ReportInputs:
 
     @property
     def databases(self) -> tuple[str, ...]:
-        """Names of the databases, which are the names of the models, in the study's order."""
+        """Names of the databases of faces, in the study's order."""
         return tuple(self.study.databases)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the models in the study's order: those of the databases that they were trained on, or their own."""
+        return self.study.compared
 
     @property
     def classes(self) -> tuple[str, ...]:

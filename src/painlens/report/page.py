@@ -43,11 +43,17 @@ def typeset(text: str) -> str:
 
 def _summary(inputs: ReportInputs) -> str:
     study = inputs.study
-    names = _list(inputs.databases)
+    names = _list(inputs.models)
     concepts = _list([f"'{numbers.plain(name)}'" for name in study.concepts])
     about = f" Concepts: {concepts}." if concepts else ""
     rendered = " All faces are rendered." if set(inputs.rendered) == set(inputs.databases) else ""
     target = numbers.plain(study.attribution.target)
+    if study.models:
+        explained = _list([f"'{one.explained}' of {one.model}" for one in inputs.adopted if one.replicate == "seed=0"])
+        return (
+            f"The models {names}, trained elsewhere, compared on the same faces of {_list(inputs.databases)}. Compared "
+            f"logits: {explained or target}.{about}{rendered}"
+        )
     if len(inputs.classes) > 2:
         classes = _list([numbers.plain(name) for name in inputs.classes])
         return (

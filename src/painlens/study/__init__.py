@@ -26,6 +26,7 @@ from painlens.study.findings import (
     MeasureName,
     Report,
 )
+from painlens.study.models import EVERY_OTHER, NORMALISATIONS, OWN, Model, Normalisation
 from painlens.study.networks import (
     Augmentation,
     Backbone,
@@ -58,8 +59,13 @@ __all__ = [
     "FrameSelection",
     "Layout",
     "MeasureName",
+    "EVERY_OTHER",
     "Measurements",
+    "Model",
+    "NORMALISATIONS",
     "Name",
+    "Normalisation",
+    "OWN",
     "Pretraining",
     "Probability",
     "Replication",

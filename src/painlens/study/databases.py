@@ -89,7 +89,9 @@ FEWEST_TESTED = 10  # test participants of a database, below which intervals ove
 class Split(Section):
     """Participants of the parts: a list of ids, or how many are drawn."""
 
-    test: int | tuple[str, ...] = 4
+    test: int | Literal["all"] | tuple[str, ...] = Field(
+        default=4, description="ids, how many are drawn, or all: for models that were trained elsewhere"
+    )
     validation: int | tuple[str, ...] = 1
     seed: int = Field(default=0, ge=0)
     published: str | None = Field(

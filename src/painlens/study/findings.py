@@ -86,7 +86,9 @@ class Differences(Section):
 class Trust(Section):
     """Checks of the maps; their badges stand in the report."""
 
-    faces: int = Field(default=48, ge=2, description="test faces that the checks run on (ours)")
+    faces: int = Field(
+        default=48, ge=0, description="test faces that the checks run on (ours), at least 2; 0: maps stay unchecked"
+    )
     depths: int = Field(
         default=6, ge=2, description="points of the curve of randomised layers, from the logits to all layers (ours)"
     )

@@ -30,7 +30,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     if not isinstance(raw, dict):
         raise StudyError(f"{path} must hold keys and values like 'study: my-study', got {type(raw).__name__}")
     for override in overrides:
-        _override(raw, override)
+        override_setting(raw, override)
     return parse_study(raw, source=str(path), folder=path.parent)
 
 
@@ -59,10 +59,12 @@ def _absolute(section: Any, folder: Path) -> Any:
         )
     if isinstance(section, dict):
         return {key: _absolute(value, folder) for key, value in section.items()}
+    if isinstance(section, tuple):
+        return tuple(_absolute(value, folder) for value in section)
     return section
 
 
-def _override(raw: dict[str, Any], override: str) -> None:
+def override_setting(raw: dict[str, Any], override: str) -> None:
     """Apply ``a.b=c`` to nested dictionaries, in place."""
     keys, separator, value = override.partition("=")
     if not separator or not re.fullmatch(r"[\w.-]+", keys):

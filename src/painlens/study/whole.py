@@ -13,6 +13,7 @@ from painlens.study.findings import (
     Report,
     Trust,
 )
+from painlens.study.models import Model
 from painlens.study.networks import Backbone, Faces, Pretraining, Replication, Training
 from painlens.study.section import Name, Section
 
@@ -24,6 +25,11 @@ class Study(Section):
     title: str = ""
     seed: int = Field(default=0, ge=0, description="seed of fine-tunings, folds and bootstraps")
     databases: dict[Name, Database]
+    models: dict[Name, Model] = Field(
+        default_factory=dict,
+        description="networks that were trained elsewhere, compared on the faces of the databases; empty: a network is "
+        "trained per database",
+    )
     pretraining: Pretraining = Pretraining()
     faces: Faces = Faces()
     backbone: Backbone = Backbone()
@@ -38,21 +44,52 @@ class Study(Section):
     expect: Expectation = Expectation()
     report: Report = Report()
 
-    @field_validator("databases")
+    @field_validator("databases", "models")
     @classmethod
-    def _two_databases(cls, databases: dict[str, Database]) -> dict[str, Database]:
-        if len(databases) < 2:
-            raise ValueError(f"a study compares at least two databases, got {len(databases)}")
-        if "emotion" in databases:
-            raise ValueError("the name 'emotion' is kept for the pre-training database; call yours something else")
-        return databases
+    def _no_kept_name(cls, named: dict[str, Section]) -> dict[str, Section]:
+        for name, what in (("emotion", "the pre-training database"), ("random", "a network with random weights")):
+            if name in named:
+                raise ValueError(f"the name '{name}' is kept for {what}; call yours something else")
+        return named
+
+    @model_validator(mode="after")
+    def _something_to_compare(self) -> "Study":
+        if not self.models:
+            if len(self.databases) < 2:
+                raise ValueError(f"a study compares at least two databases, got {len(self.databases)}")
+            alone = [name for name, database in self.databases.items() if database.split.test == "all"]
+            if alone:
+                raise ValueError(f"databases.{alone[0]}.split.test: 'all' leaves nobody for training")
+            return self
+        if len(self.models) < 2:
+            raise ValueError(f"a comparison needs at least two models, got {', '.join(self.models)}")
+        if not self.databases:
+            raise ValueError("a comparison needs at least one database of faces")
+        if self.pretraining.database is not None or self.pretraining.checkpoint is not None:
+            raise ValueError("models that were trained elsewhere need no 'pretraining'; take one of the two out")
+        if self.replication.cross_fitting:
+            raise ValueError(
+                "replication.cross_fitting trains networks for every fold of people; models that were trained "
+                "elsewhere cannot be, set it to 0"
+            )
+        counts = {name: len(model.checkpoints) for name, model in self.models.items()}
+        if len(set(counts.values())) > 1:
+            told = ", ".join(f"{name} {count}" for name, count in counts.items())
+            raise ValueError(f"models must have equally many checkpoints (seeds), got {told}")
+        for name, model in self.models.items():
+            if model.size is not None and model.size != self.faces.size:
+                raise ValueError(
+                    f"models.{name}.size is {model.size}, faces.size {self.faces.size}: maps are subtracted pixel by "
+                    "pixel, so all models must take the same size; set faces.size to it, or resize in the network"
+                )
+        return self
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Study":
         for where, names, valid in (
             ("training.class_balance", self.training.class_balance, self.databases),
             ("expect.favours", self.expect.favours, self.concepts),
-            ("expect.favours", self.expect.favours.values(), self.databases),
+            ("expect.favours", self.expect.favours.values(), self.models or self.databases),
             ("expect.no_difference", self.expect.no_difference, self.concepts),
         ):
             for name in names:
@@ -84,11 +121,18 @@ class Study(Section):
         return self
 
     @property
+    def compared(self) -> tuple[str, ...]:
+        """Names of the models in their order: those that were given, else the databases that they are trained on."""
+        return tuple(self.models or self.databases)
+
+    @property
     def replicates(self) -> tuple[str, ...]:
-        """Replicates of each database: `seed=0` ..., then `half=0a`, `half=0b` ...
+        """Replicates of each model: `seed=0` ..., then `half=0a`, `half=0b` ...
 
         One network each; with cross-fitting the networks of all folds together, each answering the people of its fold.
         """
+        if self.models:
+            return tuple(f"seed={s}" for s in range(len(next(iter(self.models.values())).checkpoints)))
         seeds = [f"seed={s}" for s in range(self.replication.seeds)]
         halves = [f"half={h}{side}" for h in range(self.replication.half_splits) for side in "ab"]
         return (*seeds, *halves)
@@ -100,7 +144,7 @@ class Study(Section):
 
     def networks_of(self, replicate: str) -> tuple[str, ...]:
         """The networks that a replicate consists of, in the order of the folds."""
-        folds = self.replication.cross_fitting
+        folds = 0 if self.models else self.replication.cross_fitting
         return tuple(f"{replicate}-fold={fold}" for fold in range(1, folds + 1)) or (replicate,)
 
     @property
@@ -109,7 +153,8 @@ class Study(Section):
 
         It answers nobody and takes part in no test; it serves the checks of the maps, on the first fold's faces.
         """
-        return self.networks_of("shuffled=0")[:1] if self.trust.randomised_labels else ()
+        wanted = self.trust.randomised_labels and self.trust.faces and not self.models
+        return self.networks_of("shuffled=0")[:1] if wanted else ()
 
     @property
     def trainings(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from painlens.backbones import FaceNetwork, choose_precision
+from painlens.backbones import VGG, choose_precision
 from painlens.progress import Progress, silent
 from painlens.study import Training
 from painlens.tables import HISTORY, DataError, conform
@@ -54,7 +54,7 @@ class _Plan:
 
 
 def fit(
-    network: FaceNetwork,
+    network: VGG,
     training: LabelledFaces,
     *,
     validation: LabelledFaces | None,
@@ -137,7 +137,7 @@ def fit(
 
 
 def _one_epoch(
-    network: FaceNetwork,
+    network: VGG,
     optimizer: torch.optim.SGD,
     training: LabelledFaces,
     validation: LabelledFaces | None,
@@ -184,9 +184,7 @@ def _one_epoch(
     return {**row, "seconds": time.perf_counter() - began}
 
 
-def _batches(
-    network: FaceNetwork, training: LabelledFaces, *, plan: _Plan, epoch: int
-) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(network: VGG, training: LabelledFaces, *, plan: _Plan, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Normalised, augmented faces and labels of an epoch, on the network's device."""
     batches = epoch_batches(_generator(plan, epoch, "order"), len(training), batch_size=plan.settings.batch_size)
     ranges = plan.settings.augmentation
@@ -204,14 +202,14 @@ def _batches(
         yield images.contiguous(memory_format=torch.channels_last), labels
 
 
-def _logits(network: FaceNetwork, images: Tensor, dtype: torch.dtype) -> Tensor:
+def _logits(network: VGG, images: Tensor, dtype: torch.dtype) -> Tensor:
     """Logits in the plan's precision."""
     with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
         return network.quick(images)
 
 
 @torch.no_grad()
-def _validate(network: FaceNetwork, validation: LabelledFaces | None, plan: _Plan) -> dict[str, int | float]:
+def _validate(network: VGG, validation: LabelledFaces | None, plan: _Plan) -> dict[str, int | float]:
     """Loss, accuracy and macro F1 on the validation faces; missing without any."""
     names = ("validation_loss", "validation_accuracy", "validation_macro_f1")
     if validation is None:
@@ -236,7 +234,7 @@ def _macro_f1(labels: np.ndarray, answers: np.ndarray, n_classes: int) -> float:
 
 
 def _after_epoch(
-    network: FaceNetwork, optimizer: torch.optim.SGD, state: Checkpoint, row: dict[str, int | float], *, keep: str
+    network: VGG, optimizer: torch.optim.SGD, state: Checkpoint, row: dict[str, int | float], *, keep: str
 ) -> Checkpoint:
     """The state with one more epoch."""
     history = [*state.history, row]
@@ -254,7 +252,7 @@ def _after_epoch(
     return Checkpoint(state.identity, int(row["epoch"]), history, kept, weights, momentum, best)
 
 
-def _restore(network: FaceNetwork, optimizer: torch.optim.SGD, state: Checkpoint) -> None:
+def _restore(network: VGG, optimizer: torch.optim.SGD, state: Checkpoint) -> None:
     """Put weights and momentum back."""
     network.load_state_dict(dict(state.network))
     for name, parameter in network.named_parameters():
@@ -291,7 +289,7 @@ def _flushed_denormals() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
-def _identity(network: FaceNetwork, training: LabelledFaces, validation: LabelledFaces | None, plan: _Plan) -> str:
+def _identity(network: VGG, training: LabelledFaces, validation: LabelledFaces | None, plan: _Plan) -> str:
     """Digest of all that decides the result of a training."""
     facts = {
         "settings": plan.settings.model_dump(mode="json"),
@@ -315,7 +313,7 @@ def _identity(network: FaceNetwork, training: LabelledFaces, validation: Labelle
 
 
 def _check(
-    network: FaceNetwork,
+    network: VGG,
     training: LabelledFaces,
     validation: LabelledFaces | None,
     settings: Training,

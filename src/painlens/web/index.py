@@ -131,7 +131,8 @@ def index_of(run: RunFolder, *, separate_process: bool) -> Index:
 def state_of(run: RunFolder) -> str:
     """Digest of all manifests that the index is made from; a missing step counts too."""
     study = run.study()
-    jobs = [Job(stage, name) for name in study.databases for stage in ("faces", "split", "predict", "attribute")]
+    jobs = [Job(stage, name) for name in study.databases for stage in ("faces", "split")]
+    jobs += [Job(stage, name) for name in study.compared for stage in ("predict", "attribute")]
     digest = hashlib.sha256(FORMAT.encode() + study.model_dump_json().encode())
     for job in [*jobs, Job("evaluate"), Job("differences")]:
         manifest = run.manifest(job)

@@ -41,7 +41,7 @@ def build_index(run: RunFolder) -> Index:
     study = run.study()
     faces = _test_faces(run, study)
     place = pd.MultiIndex.from_frame(faces[KEY].astype(str))
-    models = tuple(study.databases)
+    models = study.compared
     answers, classes = _answers(run, study, place)
     seeds = tuple(name for name in study.replicates if name.startswith("seed="))
     shares, ledger, map_row = _relevance(run, models, seeds, place)
@@ -88,10 +88,10 @@ def _answers(
 ) -> tuple[tuple[NDArray[np.int8], NDArray[np.float32]], tuple[str, ...]]:
     """Predicted classes and probabilities of the target, and the names of the classes."""
     replicates, target = study.replicates, study.attribution.target
-    shape = (len(study.databases), len(replicates), len(place))
+    shape = (len(study.compared), len(replicates), len(place))
     predicted, probability = np.full(shape, UNKNOWN, np.int8), np.full(shape, np.nan, np.float32)
     classes: tuple[str, ...] = ()
-    for m, model in enumerate(study.databases):
+    for m, model in enumerate(study.compared):
         table = _optional(run.folder("predict", model) / "predictions.parquet", tables.PREDICTIONS)
         if table is None:
             continue

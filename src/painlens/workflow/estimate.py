@@ -74,6 +74,14 @@ def network_size(backbone: Backbone, *, size: int, classes: int = 2) -> NetworkS
     return NetworkSize(macs, weights, values, features)
 
 
+def _backbone(study: Study) -> Backbone:
+    """The network of a study; of models from elsewhere a VGG-16, the largest that is usual, where it is not known."""
+    names = {model.architecture for model in study.models.values()}
+    if not names:
+        return study.backbone
+    return Backbone(name="compact") if names == {"compact"} else Backbone(name="vgg16", head=4096)
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A table (step, count, seconds, memory_gib, disk_gib), the sums, and what was assumed.
@@ -118,7 +126,7 @@ def estimate_study(study: Study, *, cores: int | None = None, run: RunFolder | N
     """Rough cost of all steps on the processor; frames that `run` has listed already are counted, not guessed."""
     processes = cores or os.cpu_count() or 1
     faces = _expected(study, run)
-    sizes = _Sizes(study, network_size(study.backbone, size=study.faces.size), faces)
+    sizes = _Sizes(study, network_size(_backbone(study), size=study.faces.size), faces)
     jobs, rows = jobs_of(study), []
     for stage in SOURCES:
         own = [job for job in jobs if job.stage == stage]
@@ -168,11 +176,11 @@ def _expected(study: Study, run: RunFolder | None = None) -> dict[str, Expected]
 
 def memory_mib(stage: str, study: Study) -> int:
     """Memory that one process of a stage needs at its peak, roughly; Snakemake starts no more jobs than fit."""
-    network, gib = network_size(study.backbone, size=study.faces.size), BASE_GIB
+    network, gib = network_size(_backbone(study), size=study.faces.size), BASE_GIB
     if stage in {"train", "pretrain"}:
         training = study.training if stage == "train" else study.pretraining.training
         gib += (4 * 4 * network.weights + 4 * network.values * training.batch_size) / GIB
-    elif stage in {"predict", "attribute"}:
+    elif stage in {"predict", "attribute", "adopt"}:
         gib += (4 * 2 * network.weights + 4 * 2 * network.values * 8) / GIB
     elif stage == "concepts":
         sizes = _expected(study)
@@ -223,13 +231,15 @@ def _attribute(sizes: _Sizes, _: str) -> _Cost:
 
 
 def _differences(sizes: _Sizes, _: str) -> _Cost:
-    maps = sizes.test * len(sizes.study.replicates) * len(sizes.study.databases)
+    maps = sizes.test * len(sizes.study.replicates) * len(sizes.study.compared)
     return _Cost(maps * 1e-3 + sizes.test * FIGURE_S / 5, sizes.test * 4000.0)
 
 
 def _concepts(sizes: _Sizes, _: str) -> _Cost:
     test, study = sizes.study.concept_test, sizes.study
-    networks = len(study.databases) * study.replication.seeds + 2  # the emotion network and random weights are floors
+    seeds = [name for name in study.replicates if name.startswith("seed=")]
+    floors = 0 if study.models else 2  # the emotion network and random weights
+    networks = len(study.compared) * len(seeds) + floors
     sweep = test.participant_repeats * len(test.layers)
     fits = 2 * (test.repeats + test.participant_repeats + test.floor_permutations + sweep)
     fits *= networks * len(study.concepts)
@@ -242,6 +252,7 @@ _COSTS: dict[str, Callable[[_Sizes, str], _Cost]] = {
     "frames": lambda sizes, name: _Cost(sizes.faces[name].listed * 2e-4, sizes.faces[name].listed * 100.0),
     "faces": _faces,
     "split": lambda _sizes, _name: _Cost(0.1),
+    "adopt": lambda sizes, _: _Cost(5.0, 4.0 * sizes.network.weights),
     "pretrain": _pretrain,
     "train": _train,
     "predict": _predict,

@@ -15,8 +15,8 @@ from painlens.tables import DataError
 from painlens.workflow.context import Context, Result
 from painlens.workflow.crops import TestFaces, test_faces
 from painlens.workflow.explaining import concept_labels, load_all
-from painlens.workflow.modelling import answering, folds_of_people, load_trained, seed_of
-from painlens.workflow.stages import EMOTION
+from painlens.workflow.modelling import answering, folds_of_people, load_features, load_trained, meaning_of, seed_of
+from painlens.workflow.stages import EMOTION, keeps_features
 
 DRAWS = 2000  # of the bootstrap over test participants
 TESTED = (
@@ -55,17 +55,21 @@ def evaluation(study: Study, answers: pd.DataFrame, concepts: pd.DataFrame) -> d
     classes = metrics.in_reading_order(classes_of(answers))
     rng = np.random.default_rng(seed_of(study.seed, "evaluate"))
     confidence, target = study.replication.confidence, study.attribution.target
-    found = {
-        "metrics": metrics.evaluate(
+    found = {"metrics": tables.empty(tables.METRICS), "confusion": tables.empty(tables.CONFUSION)}
+    if study.models:  # faces of others may carry no label, or labels that the models do not answer
+        answers = answers[answers["label"].isin(classes)]
+    if len(answers):
+        found["metrics"] = metrics.evaluate(
             answers, classes=classes, target=target, confidence=confidence, draws=DRAWS, rng=rng
         )
-    }
-    own = np.random.default_rng(seed_of(study.seed, "confusion"))
-    found["confusion"] = metrics.confusion(answers, classes=classes, confidence=confidence, draws=DRAWS, rng=own)
+        own = np.random.default_rng(seed_of(study.seed, "confusion"))
+        found["confusion"] = metrics.confusion(answers, classes=classes, confidence=confidence, draws=DRAWS, rng=own)
     if not study.concepts:
         return found | {"prevalence": tables.empty(tables.PREVALENCE), "errors": tables.empty(tables.ERRORS)}
     found["prevalence"] = metrics.prevalence(concepts, confidence=confidence, draws=DRAWS, rng=rng)
-    found["errors"] = metrics.errors_by_concept(answers, concepts, confidence=confidence, draws=DRAWS, rng=rng)
+    found["errors"] = tables.empty(tables.ERRORS)
+    if len(answers):
+        found["errors"] = metrics.errors_by_concept(answers, concepts, confidence=confidence, draws=DRAWS, rng=rng)
     return found
 
 
@@ -157,7 +161,7 @@ def tested(
             folds=_folds(context, faces),
             products=products,
         ),
-        databases=tuple(study.databases),
+        databases=study.compared,
         regions={name: concept.region for name, concept in study.concepts.items()},
         target=study.attribution.target,
         settings=study.concept_test,
@@ -183,9 +187,12 @@ def _by_class(context: Context, faces: pd.DataFrame, labels: pd.DataFrame) -> pd
 
 
 def tested_networks(study: Study) -> tuple[tuple[str, str], ...]:
-    """Model and replicate of all trained networks, and of the two floors: pre-trained, random weights."""
-    trained = [(model, replicate) for model in study.databases for replicate in study.replicates]
-    return (*trained, (EMOTION, "seed=0"), ("random", "seed=0"))
+    """Model and replicate of all compared networks, and of the two floors: pre-trained, random weights.
+
+    Models of others have no common start; random concepts are their floor.
+    """
+    trained = [(model, replicate) for model in study.compared for replicate in study.replicates]
+    return tuple(trained) if study.models else (*trained, (EMOTION, "seed=0"), ("random", "seed=0"))
 
 
 class TrainedNetworks:
@@ -198,11 +205,15 @@ class TrainedNetworks:
         place = pd.Series(np.arange(len(faces.table)), index=pd.MultiIndex.from_frame(faces.table[key].astype(str)))
         self._people = concept_test.labelled_faces(labels)
         order = self._people[key].astype(str)
-        self._crops = faces.crops[place.loc[pd.MultiIndex.from_frame(order)].to_numpy()]
+        self._rows = place.loc[pd.MultiIndex.from_frame(order)].to_numpy()
+        self._crops = faces.crops[self._rows]
         self._loaded: tuple[tuple[str, str], backbones.FaceNetwork] | None = None
 
     def features(self, model: str, replicate: str) -> np.ndarray:
         """Outputs of the study's layer, in the order of `labelled_faces`; with cross-fitting of each fold's network."""
+        kept = load_features(self._context, model, replicate) if keeps_features(self._context.study) else None
+        if kept is not None:
+            return kept[self._rows]
         found: np.ndarray | None = None
         for network, rows in self._answering(model, replicate):
             own = predictions.layer_features(network, self._crops[rows], self._settings.layer)
@@ -216,7 +227,10 @@ class TrainedNetworks:
         """Gradient of the score with respect to these features."""
         target = self._context.study.attribution.target
         network = self._network(model, replicate)
-        return predictions.score_gradients(network, features, layer=self._settings.layer, target=target)
+        meaning = meaning_of(self._context, model, network)
+        return predictions.score_gradients(
+            network, features, layer=self._settings.layer, target=target, mapping=meaning
+        )
 
     def layer_parts(self, model: str, replicate: str, layer: str) -> Iterator[np.ndarray]:
         """Outputs of another layer, in groups of columns."""

@@ -53,7 +53,8 @@ def expected_faces(database: Database, *, name: str, run: RunFolder | None = Non
     if counted is not None:
         (listed, kept), source = counted, "frames listed"
     test = database.split.test
-    wanted = people if everybody else test if isinstance(test, int) else len(test)
+    all_tested = everybody or test == "all"
+    wanted = people if all_tested else test if isinstance(test, int) else len(test)
     share = min(wanted / max(people, 1), 1.0)
     return Expected(listed, kept, people, round(kept * share), rendered, source, min(wanted, people))
 

@@ -15,7 +15,7 @@ from painlens.differences import ConceptWeights, Resampling
 from painlens.study import Attribution, Study
 from painlens.workflow.context import Context, Result
 from painlens.workflow.crops import TestFaces, test_faces
-from painlens.workflow.modelling import answering, load_trained, seed_of
+from painlens.workflow.modelling import answering, explained_by, load_trained, seed_of
 from painlens.workflow.stages import is_store, people_files_of
 
 PIXELS_AT_ONCE = 64 * 64 * 64  # of a batch of faces: about 0.5 GiB on a VGG-16; the maps do not depend on it
@@ -30,15 +30,18 @@ def attribute(context: Context) -> Result:
     outputs, shares, ledgers = [], [], []
     replicates = context.study.replicates
     for done, replicate in enumerate(replicates):
+        first = load_trained(context, context.database, context.study.networks_of(replicate)[0])
+        settings = explained_by(context, context.database, first)
+        # faces of others may carry labels that are no classes of the network: none, or those of another question
+        shown = () if not context.study.models else tuple(sorted(set(known["label"].astype(str))))
         path = context.folder / replicate / "relevance.h5"
         path.parent.mkdir(exist_ok=True)
-        classes = load_trained(context, context.database, context.study.networks_of(replicate)[0]).classes
         attributions.relevance_file_of_folds(
             path,
             answering(context, context.database, replicate, faces.table),
             source,
-            header=_header(context, replicate, classes),
-            settings=context.study.attribution,
+            header=_header(context, settings, replicate, first.classes, shown),
+            settings=settings,
             batch=batch_of(context.study),
         )
         stored = attributions.load_relevance(path)
@@ -60,16 +63,18 @@ def batch_of(study: Study) -> int:
     return max(1, PIXELS_AT_ONCE // study.faces.size**2)
 
 
-def _header(context: Context, replicate: str, classes: tuple[str, ...]) -> RelevanceHeader:
+def _header(
+    context: Context, settings: Attribution, replicate: str, classes: tuple[str, ...], labels: tuple[str, ...]
+) -> RelevanceHeader:
     """Whose relevance a file holds."""
-    networks = [context.run.folder("train", context.database, n) for n in context.study.networks_of(replicate)]
-    digests = [tables.sha256_of(folder / "weights.safetensors") for folder in networks]
+    networks = [context.run.weights(context.database, name) for name in context.study.networks_of(replicate)]
+    digests = [tables.sha256_of(path) for path in networks]
     together = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-    settings = context.study.attribution
     return RelevanceHeader(
         model=context.database,
         replicate=replicate,
         classes=classes,
+        labels=labels,
         target=settings.target,
         method=_method(settings),
         weights=together,
@@ -137,7 +142,7 @@ def difference_tables(
     answers = load_all(context, "predict", tables.PREDICTIONS)
     publish = np.where(permitted(faces, "publish", withdrawn=withdrawn_people(context.run.root)), "true", "false")
     regions, candidates, shown = [], [], []
-    for a, b in combinations(study.databases, 2):
+    for a, b in combinations(study.compared, 2):
         table = differences.regions_table(
             shares, model_a=a, model_b=b, confidence=study.replication.confidence, draws=study.differences.bootstrap,
             rng=np.random.default_rng(seed_of(study.seed, "regions", a, b)),
@@ -155,7 +160,7 @@ def difference_tables(
             consent="publish",
         )
         shown.append(picked.assign(model_a=a, model_b=b))
-        context.progress(len(regions), len(study.databases) * (len(study.databases) - 1) // 2, "pairs")
+        context.progress(len(regions), len(study.compared) * (len(study.compared) - 1) // 2, "pairs")
     normalised, ranking = _normalised(context, shares, _conditions(study, faces, labels))
     return {
         "regions": pd.concat(regions, ignore_index=True),
@@ -171,7 +176,7 @@ def _normalised(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """NORMALISED rows, what each normalisation finds on planted and on null pairs, and RANKING rows."""
     ledger = load_all(context, "attribute", tables.LEDGER)
-    parts = [context.load("predict", tables.TWINS, database=name) for name in context.study.databases]
+    parts = [context.load("predict", tables.TWINS, database=name) for name in context.study.compared]
     regions = {name: concept.region for name, concept in context.study.concepts.items()}
     found = differences.normalised_table(shares, ledger, pd.concat(parts, ignore_index=True), weights, regions)
     study = context.study
@@ -192,7 +197,7 @@ def _mean_maps(
     conditions |= {name: found.weights for name, found in concepts.items()}
     weights = np.stack(list(conditions.values()))
     maps = {}
-    for model in study.databases:
+    for model in study.compared:
         folder = context.run.folder("attribute", model)
         total = np.zeros((len(weights), study.faces.size, study.faces.size))
         for seed in seeds:
@@ -235,6 +240,6 @@ def concept_labels(context: Context, faces: pd.DataFrame, concept: str) -> pd.Da
 
 
 def load_all(context: Context, stage: str, schema: tables.Schema) -> pd.DataFrame:
-    """The tables that a stage wrote for every database, one below the other."""
-    parts = [context.load(stage, schema, database=name) for name in context.study.databases]
+    """The tables that a stage wrote for every model, one below the other."""
+    parts = [context.load(stage, schema, database=name) for name in context.study.compared]
     return pd.concat(parts, ignore_index=True)

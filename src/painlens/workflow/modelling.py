@@ -9,11 +9,12 @@ import pandas as pd
 
 from painlens import backbones, predictions, splits, tables, training
 from painlens import faces as face_step
-from painlens.backbones import FaceNetwork
-from painlens.study import Training
+from painlens.backbones import VGG, FaceNetwork
+from painlens.mapping import ClassMap, check_same_classes, class_map
+from painlens.study import Attribution, Training
 from painlens.workflow.context import Context, Result
 from painlens.workflow.crops import faces_of, load_crops, test_faces
-from painlens.workflow.stages import EMOTION
+from painlens.workflow.stages import EMOTION, keeps_features
 
 UNTRAINED = ("class-0", "class-1")  # logits of a network that nobody trained; replaced before fine-tuning
 
@@ -48,6 +49,7 @@ def train(context: Context) -> Result:
     study = context.study
     seed = seed_of(study.seed, context.database, context.replicate)
     network = backbones.load_network(context.run.folder("pretrain") / "weights.safetensors")
+    assert isinstance(network, VGG)  # `pretrain` writes no other
     table, split = faces_of(context, context.database)
     classes = tuple(sorted(table["label"].unique()))
     if study.attribution.target not in classes:
@@ -78,7 +80,7 @@ def epochs_of(settings: Training, faces: int, *, half: bool = False) -> int:
 
 
 def _fit(
-    context: Context, network: FaceNetwork, table: pd.DataFrame, split: pd.DataFrame, *, settings: Training, seed: int
+    context: Context, network: VGG, table: pd.DataFrame, split: pd.DataFrame, *, settings: Training, seed: int
 ) -> Result:
     """Train on the step's own part of a database; write weights, history and curves."""
     database = context.database or EMOTION
@@ -133,22 +135,28 @@ def _fit(
 def predict(context: Context) -> Result:
     """Answers of all networks of one database to the test faces and twins of every database."""
     faces = test_faces(context)
-    answers, twin_answers = [], []
+    answers, twin_answers, outputs = [], [], []
     replicates = context.study.replicates
+    _check_classes(context)
     for done, replicate in enumerate(replicates):
         own, rows = [], []
         for network, mine in answering(context, context.database, replicate, faces.table):
+            meaning = meaning_of(context, context.database, network)
+            if keeps_features(context.study):
+                logits, features = predictions.logits_and_features(network, faces.crops[mine])
+                outputs.append(save_features(context, replicate, features))
+            else:
+                logits = predictions.predict_logits(network, faces.crops[mine])
             table = faces.table.iloc[mine].reset_index(drop=True)
-            logits = predictions.predict_logits(network, faces.crops[mine])
             names = {"model": context.database, "replicate": replicate}
-            own.append(predictions.predictions_table(table, logits, classes=network.classes, **names))
+            own.append(predictions.predictions_table(table, meaning.merge(logits), classes=meaning.classes, **names))
             rows.append(mine)
         answers.append(pd.concat(own, ignore_index=True).iloc[np.argsort(np.concatenate(rows))])
         twin_answers.append(_answers_to_twins(context, replicate))
         context.progress(done + 1, len(replicates), "networks")
     path = context.save(pd.concat(answers, ignore_index=True), tables.PREDICTIONS)
     twins = context.save(pd.concat(twin_answers, ignore_index=True), tables.TWINS)
-    return Result([path, twins], {"answers": sum(map(len, answers)), "twins": sum(map(len, twin_answers))})
+    return Result([path, twins, *outputs], {"answers": sum(map(len, answers)), "twins": sum(map(len, twin_answers))})
 
 
 def answering(
@@ -179,9 +187,45 @@ def folds_of_people(context: Context, people: pd.DataFrame) -> np.ndarray:
 
 
 def load_trained(context: Context, model: str, network: str) -> FaceNetwork:
-    """A fine-tuned network (one of `study.networks`), on the device that this machine has."""
-    found = backbones.load_network(context.run.folder("train", model, network) / "weights.safetensors")
-    return found.to(backbones.choose_device())
+    """A compared network (one of `study.networks`), on the device that this machine has."""
+    return backbones.load_network(context.run.weights(model, network)).to(backbones.choose_device())
+
+
+def meaning_of(context: Context, model: str, network: FaceNetwork) -> ClassMap:
+    """What the logits of a compared network mean in the study's classes."""
+    given = context.study.models.get(model)
+    return class_map(given, network.classes, target=context.study.attribution.target, name=model)
+
+
+def explained_by(context: Context, model: str, network: FaceNetwork) -> Attribution:
+    """The study's attribution with the network's own name of the explained class."""
+    settings = context.study.attribution
+    return settings.model_copy(update={"target": meaning_of(context, model, network).target})
+
+
+def save_features(context: Context, replicate: str, features: np.ndarray) -> Path:
+    """Keep last-pool features of the test faces for the concept test."""
+    path = context.folder / f"features+{replicate}.npy"
+    with tables.atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.save(stream, features, allow_pickle=False)
+    return path
+
+
+def load_features(context: Context, model: str, replicate: str) -> np.ndarray | None:
+    """Features that the answers kept, in the order of the test faces, or None."""
+    path = context.run.folder("predict", model) / f"features+{replicate}.npy"
+    return np.load(path, mmap_mode="r", allow_pickle=False) if path.exists() else None
+
+
+def _check_classes(context: Context) -> None:
+    """Networks of others answer the same classes."""
+    study = context.study
+    maps = {}
+    for name, model in study.models.items():
+        facts = tables.load_json(context.run.folder("adopt", name, study.replicates[0]) / "adopted.json")
+        maps[name] = class_map(model, tuple(facts["classes"]), target=study.attribution.target, name=name)
+    if maps:
+        check_same_classes(maps)
 
 
 def _answers_to_twins(context: Context, replicate: str) -> pd.DataFrame:
@@ -196,18 +240,21 @@ def _answers_to_twins(context: Context, replicate: str) -> pd.DataFrame:
         names = {"model": context.database, "replicate": replicate}
         for network, mine in answering(context, context.database, replicate, pairs):
             own = pairs.iloc[mine].reset_index(drop=True)
-            answer = _scores(network, folder / "twins.h5", own, context.study.attribution.target)
+            meaning = meaning_of(context, context.database, network)
+            answer = _scores(network, meaning, folder / "twins.h5", own, context.study.attribution.target)
             parts.append(own[["pair", "participant", "concept", "database"]].assign(**names, **answer))
     return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
 
 
-def _scores(network: FaceNetwork, store: Path, pairs: pd.DataFrame, target: str) -> dict[str, np.ndarray]:
+def _scores(
+    network: FaceNetwork, meaning: ClassMap, store: Path, pairs: pd.DataFrame, target: str
+) -> dict[str, np.ndarray]:
     """Log-odds and probability of the target class without and with the concept."""
     answer: dict[str, np.ndarray] = {}
     sides = face_step.load_rows(store, pairs["row"].to_numpy(int), names=("without", "with"))
     for side, pictures in sides.items():
-        logits = predictions.predict_logits(network, pictures)
-        score = predictions.log_odds(logits, classes=network.classes, target=target)
+        logits = meaning.merge(predictions.predict_logits(network, pictures))
+        score = predictions.log_odds(logits, classes=meaning.classes, target=target)
         answer[f"score_{side}"] = score
         answer[f"probability_{side}"] = 1.0 / (1.0 + np.exp(-score))
     return answer

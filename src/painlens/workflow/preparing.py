@@ -116,7 +116,7 @@ def divided(context: Context) -> pd.DataFrame:
         parts = splits.split_participants(found, wanted, database=context.database)
         training, groups = found[found["participant"].isin(parts.loc[parts["part"] == "train", "participant"])], []
     halves = replication.half_splits
-    if halves and context.database != EMOTION:
+    if halves and context.database != EMOTION and wanted.test != "all":
         drawn = splits.complementary_halves(training, splits=halves, seed=context.settings.split.seed, training=groups)
         for people in groups or [training["participant"]]:
             own = training[training["participant"].isin(people)]

@@ -13,7 +13,7 @@ from painlens import faces as face_step
 from painlens import report as page
 from painlens.certificate.cells import read_certificate
 from painlens.consent import withdrawn_people
-from painlens.report import Example, FinishedStep, ReportInputs, TrainedNetwork
+from painlens.report import AdoptedNetwork, Example, FinishedStep, ReportInputs, TrainedNetwork
 from painlens.workflow.context import Context, Result
 from painlens.workflow.stages import EMOTION, Job, databases_of, jobs_of
 
@@ -48,7 +48,7 @@ def report_inputs(context: Context) -> ReportInputs:
         errors=context.load("evaluate", tables.ERRORS),
         concepts=context.load("evaluate", tables.CONCEPTS),
         regions=context.load("differences", tables.REGIONS),
-        ledger=_of_all(context, "attribute", tables.LEDGER, list(study.databases)),
+        ledger=_of_all(context, "attribute", tables.LEDGER, list(study.compared)),
         association=context.load("concepts", tables.ASSOCIATION),
         class_association=context.load("concepts", tables.CLASS_ASSOCIATION),
         decodability=decodability,
@@ -67,6 +67,7 @@ def report_inputs(context: Context) -> ReportInputs:
         examples=tuple(_examples(context)),
         mean_maps=_mean_maps(context),
         trainings=tuple(_trainings(context)),
+        adopted=tuple(_adopted(context)),
         steps=tuple(_steps(context)),
         withdrawn=withdrawn_people(context.run.root),
         notebook=_notebook(context),
@@ -83,11 +84,11 @@ def _of_all(context: Context, stage: str, schema: tables.Schema, names: list[str
 def _examples(context: Context) -> Iterator[Example]:
     """Faces of the paper's figure with both models' maps, in the order of the differences step."""
     shown = pd.read_parquet(context.run.folder("differences") / "shown.parquet")
-    answers = _of_all(context, "predict", tables.PREDICTIONS, list(context.study.databases))
+    answers = _of_all(context, "predict", tables.PREDICTIONS, list(context.study.compared))
     answers = answers[answers["replicate"] == SHOWN_SEED].set_index(["model", "database", "frame_id"])["predicted"]
     crops = _of_all(context, "faces", tables.FACES, list(context.study.databases)).set_index(["database", "frame_id"])
     maps = {}
-    for model in context.study.databases:
+    for model in context.study.compared:
         path = context.run.folder("attribute", model) / SHOWN_SEED / "relevance.h5"
         stored = attributions.load_relevance(path)
         place = {(row.database, row.frame_id): number for number, row in enumerate(stored.faces.itertuples())}
@@ -129,7 +130,7 @@ def _trainings(context: Context) -> Iterator[TrainedNetwork]:
     networks = [(EMOTION, SHOWN_SEED, context.run.folder("pretrain"))]
     networks += [
         (model, replicate, context.run.folder("train", model, replicate))
-        for model in context.study.databases
+        for model in context.study.compared
         for replicate in context.study.networks
     ]
     for model, replicate, folder in networks:
@@ -137,6 +138,30 @@ def _trainings(context: Context) -> Iterator[TrainedNetwork]:
             facts = tables.load_json(folder / "training.json")
             history = tables.load_table(folder / "history.parquet", tables.HISTORY)
             yield TrainedNetwork(model, replicate, history, facts["faces"], facts["class_weights"], facts["kept_epoch"])
+
+
+def _adopted(context: Context) -> Iterator[AdoptedNetwork]:
+    """What is known of networks that were trained elsewhere."""
+    for model in context.study.models:
+        for replicate in context.study.replicates:
+            facts = tables.load_json(context.run.folder("adopt", model, replicate) / "adopted.json")
+            shown = {name: facts[name] for name in ("checkpoint", "sha256", "architecture", "parameters", "meaning")}
+            yield AdoptedNetwork(
+                model, replicate, **shown, explained=facts["explained"], normalisation=_normalisation(facts),
+                reproduced=_reproduced(facts["reproduced"]),
+            )  # fmt: skip
+
+
+def _normalisation(facts: dict[str, Any]) -> str:
+    """Such as ``RGB, mean .485 .456 .406, deviation .229 .224 .225``."""
+    mean, std = (" ".join(f"{value:.4g}" for value in facts[name]) for name in ("mean", "std"))
+    return f"{facts['channels'].upper()}, mean {mean}, deviation {std} (of RGB in 0 to 1)"
+
+
+def _reproduced(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "not checked: no predictions were given"
+    return f"{found['faces']} given answers ({found['kind']}), largest deviation {found['largest']:.2g}"
 
 
 def _notebook(context: Context) -> dict[str, Any] | None:

@@ -29,6 +29,10 @@ class RunFolder:
         return load_study(self.study_file)
 
     # ---- what the steps write -------------------------------------------------------------------------------
+    def weights(self, model: str, replicate: str) -> Path:
+        """Weights of a network that is compared, trained here or taken over."""
+        return self.folder("train", model, replicate) / "weights.safetensors"
+
     def rendered_root(self, database: str) -> Path:
         """A rendered database in its owner's layout."""
         return self.folder("synthesize", database) / "root"
@@ -55,6 +59,7 @@ class RunFolder:
             "split": f"split/database={database}",
             "pretrain": f"models/{EMOTION}",
             "train": f"models/{database}/{replicate}",
+            "adopt": f"models/{database}/{replicate}",
             "predict": f"predictions/model={database}",
             "evaluate": "metrics",
             "attribute": f"relevance/model={database}",

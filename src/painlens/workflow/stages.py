@@ -32,29 +32,30 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "split": ("splits", "databases", "consent", "workflow/preparing"),
     "pretrain": ("training", "backbones", *_READING, "workflow/modelling"),
     "train": ("training", "backbones", *_READING, "workflow/modelling"),
-    "predict": ("predictions", "backbones", *_READING, "workflow/modelling"),
+    "adopt": ("backbones", "mapping", "predictions", "reproduction", *_READING, "workflow/adopting"),
+    "predict": ("predictions", "mapping", "backbones", *_READING, "workflow/modelling"),
     "evaluate": (
         *("metrics", "annotations/labels", "annotations/suggested", "annotations/agreement"),
-        *("concept_test", "predictions", "training", "backbones", *_READING),
+        *("concept_test", "predictions", "mapping", "training", "backbones", *_READING),
         *("workflow/evaluating", "workflow/explaining", "workflow/modelling"),
     ),
     "attribute": (
-        *("attributions", "differences", "consent", "regions", "backbones", *_READING),
+        *("attributions", "differences", "consent", "regions", "mapping", "predictions", "backbones", *_READING),
         *("workflow/explaining", "workflow/modelling"),
     ),
     "differences": (
         *("differences", "consent", "regions", "attributions", "annotations/labels", "annotations/suggested"),
-        *("backbones", *_READING),
+        *("mapping", "predictions", "backbones", *_READING),
         *("workflow/explaining", "workflow/modelling", "workflow/trusting"),
     ),
     "concepts": (
         *("concept_test", "annotations/labels", "annotations/suggested", "annotations/agreement"),
-        *("predictions", "backbones", *_READING),
+        *("predictions", "mapping", "backbones", *_READING),
         *("workflow/evaluating", "workflow/explaining", "workflow/modelling"),
     ),
     "report": (
-        *("report", "concept_test", "attributions", "differences", "metrics", "predictions", "training", "backbones"),
-        *("faces", "databases", "consent", "regions", "splits", "workflow/reporting"),
+        *("report", "concept_test", "attributions", "differences", "metrics", "predictions", "mapping", "splits"),
+        *("training", "backbones", "faces", "databases", "consent", "regions", "workflow/reporting"),
         *("annotations/labels", "annotations/suggested", "annotations/agreement"),
         *("certificate/cells", "certificate/matching", "certificate/certificate.json"),
     ),
@@ -112,18 +113,28 @@ def databases_of(study: Study) -> dict[str, Database]:
 def jobs_of(study: Study) -> list[Job]:
     """All jobs of a study, in the order of the way."""
     every = databases_of(study)
+    networks = networks_of(study)
+    # a checkpoint that cannot be taken over is told before faces are prepared, unless its check needs them
+    early = [job for job in networks if job.stage == "adopt" and study.models[job.database].predictions is None]
     return [
+        *early,
         *(Job("synthesize", name) for name, database in every.items() if database.synthetic),
         *(Job(stage, name) for stage in ("frames", "faces", "split") for name in every),
-        Job("pretrain"),
-        *(Job("train", name, replicate) for name in study.databases for replicate in study.trainings),
-        *(Job("predict", name) for name in study.databases),
+        *([] if study.models else [Job("pretrain")]),
+        *(job for job in networks if job not in early),
+        *(Job("predict", name) for name in study.compared),
         Job("evaluate"),
-        *(Job("attribute", name) for name in study.databases),
+        *(Job("attribute", name) for name in study.compared),
         Job("differences"),
         Job("concepts"),
         Job("report"),
     ]
+
+
+def networks_of(study: Study) -> list[Job]:
+    """The jobs that make the networks: trainings, or checkpoints that are taken over."""
+    stage = "adopt" if study.models else "train"
+    return [Job(stage, name, replicate) for name in study.compared for replicate in study.trainings]
 
 
 def needs(job: Job, study: Study) -> list[Job]:
@@ -133,12 +144,13 @@ def needs(job: Job, study: Study) -> list[Job]:
     own_rendered = [r for r in rendered if r.database == own]
     truth = [r for r in rendered if r.database != EMOTION]
     crops = [Job(stage, name) for stage in ("faces", "split") for name in names]
-    own_networks = [Job("train", own, replicate) for replicate in study.networks]
-    networks = [Job("train", name, replicate) for name in names for replicate in study.networks]
-    untaught = [Job("train", name, replicate) for name in names for replicate in study.untaught]
-    answers = [Job("predict", name) for name in names]
+    networks = [job for job in networks_of(study) if job.replicate in study.networks]
+    own_networks = [network for network in networks if network.database == own]
+    untaught = [job for job in networks_of(study) if job.replicate in study.untaught]
+    start = [] if study.models else [Job("pretrain")]
+    answers = [Job("predict", name) for name in study.compared]
     own_split = databases_of(study)[own].split if own in databases_of(study) else Split()
-    maps = [Job("attribute", name) for name in names]
+    maps = [Job("attribute", name) for name in study.compared]
     by_stage: dict[str, list[Job]] = {
         "synthesize": [],
         "frames": own_rendered,
@@ -146,11 +158,13 @@ def needs(job: Job, study: Study) -> list[Job]:
         "split": [*([Job("frames", own)] if own_split.published else []), Job("faces", own)],
         "pretrain": [Job("faces", EMOTION), Job("split", EMOTION)] if study.pretraining.database else [],
         "train": [Job("faces", own), Job("split", own), Job("pretrain")],
-        "predict": [*crops, *own_networks],
+        "adopt": crops if own in study.models and study.models[own].predictions is not None else [],
+        # models of others must answer the same classes, which is known when all are there
+        "predict": [*crops, *(networks if study.models else own_networks)],
         "evaluate": [*truth, *crops, *answers],
         "attribute": [*crops, *own_networks],
         "differences": [*truth, *crops, *networks, *untaught, *answers, *maps],
-        "concepts": [*truth, *crops, Job("pretrain"), *networks, *answers, Job("evaluate"), *maps],
+        "concepts": [*truth, *crops, *start, *networks, *answers, Job("evaluate"), *maps],
         "report": [earlier for earlier in jobs_of(study) if earlier.stage != "report"],
     }
     return by_stage[job.stage]
@@ -158,6 +172,10 @@ def needs(job: Job, study: Study) -> list[Job]:
 
 def people_files(job: Job, study: Study) -> dict[str, Path]:
     """Name -> file that people hand to a job: an emotion checkpoint, tables of concept labels."""
+    if job.stage == "adopt":
+        model, seed = study.models[job.database], int(job.replicate.removeprefix("seed="))
+        given = {"predictions": model.prediction_files[seed]} if model.prediction_files else {}
+        return {"checkpoint": model.checkpoints[seed], **given}
     if job.stage == "pretrain" and study.pretraining.checkpoint is not None:
         return {"checkpoint": study.pretraining.checkpoint}
     if job.stage in {"evaluate", "differences", "concepts"}:
@@ -225,8 +243,9 @@ def _face_networks() -> str:
 
 
 def _split(study: Study, name: str) -> dict[str, Any]:
-    halves = 0 if name == EMOTION else study.replication.half_splits
-    folds = 0 if name == EMOTION else study.replication.cross_fitting
+    nobody = name == EMOTION or databases_of(study)[name].split.test == "all"
+    halves = 0 if nobody else study.replication.half_splits
+    folds = 0 if nobody else study.replication.cross_fitting
     own = _part(databases_of(study)[name], "split") | {"half_splits": halves}
     return own | ({"cross_fitting": folds} if folds else {})
 
@@ -236,6 +255,27 @@ def _pretrain(study: Study, _: str) -> dict[str, Any]:
     source = "database" if given.database else "checkpoint" if given.checkpoint else "none"
     training = _part(given, "training") if source == "database" else {}
     return {"source": source, "seed": study.seed, "size": study.faces.size} | _part(study, "backbone") | training
+
+
+def _adopt(study: Study, name: str) -> dict[str, Any]:
+    """How a checkpoint is understood; of its files the content counts, as inputs, not the places."""
+    own = study.models[name].model_dump(mode="json", exclude={"checkpoint", "predictions"})
+    layers = _part(study.concept_test, "layer", "layers", "gradients") if study.concepts else {}
+    return {"size": study.faces.size, "target": study.attribution.target, "model": own} | layers
+
+
+def _predict(study: Study, name: str) -> dict[str, Any]:
+    """Target and networks; of networks of others the meaning of their classes, and whether features are kept."""
+    own: dict[str, Any] = {"target": study.attribution.target, "replicates": list(study.networks)}
+    if study.models:
+        own["mapping"] = study.models[name].model_dump(mode="json", include={"mapping", "target"})
+        own["features"] = keeps_features(study)
+    return own
+
+
+def keeps_features(study: Study) -> bool:
+    """Whether answers keep the features of the concept test, which takes the networks' one pass for both."""
+    return bool(study.models and study.concepts) and study.concept_test.layer == "last-pool"
 
 
 def _train(study: Study, name: str) -> dict[str, Any]:
@@ -269,9 +309,14 @@ _PARAMETERS: dict[str, Callable[[Study, str], dict[str, Any]]] = {
     "split": _split,
     "pretrain": _pretrain,
     "train": _train,
-    "predict": lambda study, _: {"target": study.attribution.target} | {"replicates": list(study.networks)},
+    "adopt": _adopt,
+    "predict": _predict,
     "evaluate": lambda study, _: _findings(study),
-    "attribute": lambda study, _: _part(study, "attribution") | {"replicates": list(study.networks)},
+    "attribute": lambda study, name: (
+        _part(study, "attribution")
+        | {"replicates": list(study.networks)}
+        | ({"own_target": study.models[name].target} if study.models else {})
+    ),
     "differences": lambda study, _: _findings(study) | _part(study, "differences", "trust"),
     "concepts": lambda study, _: _findings(study) | _concepts(study),
     "report": lambda study, _: study.model_dump(mode="json"),

@@ -28,6 +28,7 @@ STEPS = {
     "frames": ("preparing", "frames"),
     "faces": ("preparing", "faces"),
     "split": ("preparing", "split"),
+    "adopt": ("adopting", "adopt"),
     "pretrain": ("modelling", "pretrain"),
     "train": ("modelling", "train"),
     "predict": ("modelling", "predict"),
@@ -64,8 +65,9 @@ def perform(job: Job, run: RunFolder, *, workers: int = 1, progress: Progress = 
         An earlier step has not run or its files were changed, or the study has no such database or replicate.
     """
     study = run.study()
-    if job.database and job.database not in databases_of(study):
-        raise DataError(f"the study has no database '{job.database}'; it has {', '.join(databases_of(study))}")
+    if job.database and job.database not in (known := _named(job.stage, study)):
+        kind = "database" if known == tuple(databases_of(study)) else "model"
+        raise DataError(f"the study has no {kind} '{job.database}'; it has {', '.join(known) or 'none'}")
     if job.replicate and job.replicate not in study.trainings:
         raise DataError(f"the study has no replicate '{job.replicate}'; it has {', '.join(study.trainings)}")
     if ENGINE not in os.environ:  # a whole run has taken the labels at its start, the same for all its steps
@@ -78,6 +80,13 @@ def perform(job: Job, run: RunFolder, *, workers: int = 1, progress: Progress = 
                 f"another process is at work on {job.name} in {run.root}; wait for it or stop it, nothing was changed"
             ) from None
         return _perform(job, run, study, workers=workers, progress=progress)
+
+
+def _named(stage: str, study: Study) -> tuple[str, ...]:
+    """Databases, or for steps of networks the models, that a stage can be about."""
+    if stage == "adopt":
+        return tuple(study.models)
+    return study.compared if study.models and stage in ("predict", "attribute") else tuple(databases_of(study))
 
 
 def _perform(job: Job, run: RunFolder, study: Study, *, workers: int, progress: Progress) -> Outcome:

@@ -1,7 +1,7 @@
 """The trust checks of `painlens.differences.trust` on a subset of the test faces of a run."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -14,10 +14,10 @@ from painlens.backbones import FaceNetwork
 from painlens.differences import trust
 from painlens.differences.resampling import mean_intervals, people_of
 from painlens.regions import REGIONS, region_shares
-from painlens.study import Study
+from painlens.study import Attribution, Study
 from painlens.workflow.context import Context
 from painlens.workflow.crops import TestFaces
-from painlens.workflow.modelling import folds_of_people, load_trained, seed_of
+from painlens.workflow.modelling import explained_by, folds_of_people, load_trained, seed_of
 
 SHOWN = "seed=0"  # the networks that the figures show
 MUST_FAIL = "edges"
@@ -38,6 +38,7 @@ class _Material:
     """Some faces, and how a network answers and is explained."""
 
     study: Study
+    settings: Attribution  # the study's, with the model's own name of the explained class
     faces: np.ndarray
     regions: np.ndarray
     table: pd.DataFrame
@@ -53,7 +54,7 @@ class _Material:
         return attributions.attribute(
             network,
             self.faces if faces is None else faces,
-            settings=self.study.attribution,
+            settings=self.settings,
             batch=len(self.faces),
             regions=self.regions,
             notice=lambda message: None,  # told when the step 'attribute' ran  # noqa: ARG005
@@ -61,7 +62,7 @@ class _Material:
 
     def logit(self, network: attributions.FaceNetwork) -> trust.Logit:
         """The explained logit of faces."""
-        target = network.classes.index(self.study.attribution.target)
+        target = network.classes.index(self.settings.target)
 
         def answer(faces: np.ndarray) -> np.ndarray:
             with torch.inference_mode():
@@ -100,18 +101,27 @@ class _Curve:
 def check_maps(context: Context, faces: TestFaces) -> Checked:
     """All checks of every model and every pair of models."""
     study, shown = context.study, context.study.networks_of(SHOWN)[0]
+    if not study.trust.faces:
+        return Checked(*(tables.empty(schema) for schema in (tables.TRUST, tables.RANDOMISED, tables.UNTAUGHT)))
     answered = np.flatnonzero(folds_of_people(context, faces.table) == 1)  # with cross-fitting those of the first fold
     chosen = answered[_spread(faces.table.iloc[answered], study.trust.faces)]
     table = faces.table.iloc[chosen].reset_index(drop=True)
-    material = _Material(study, faces.crops[chosen], faces.regions[chosen], table, seed_of(study.seed, "trust"))
-    networks = {model: load_trained(context, model, shown).eval() for model in study.databases}
-    null = {model: _of_halves(context, material, model) for model in networks}
-    maps = {model: material.maps(network) for model, network in networks.items()}
+    seed = seed_of(study.seed, "trust")
+    shared = _Material(study, study.attribution, faces.crops[chosen], faces.regions[chosen], table, seed)
+    networks = {model: load_trained(context, model, shown).eval() for model in study.compared}
+    own_words = {
+        model: replace(shared, settings=explained_by(context, model, network)) for model, network in networks.items()
+    }
+    null = {model: _of_halves(context, material, model) for model, material in own_words.items()}
+    maps = {model: own_words[model].maps(network) for model, network in networks.items()}
     untaught = {
-        model: material.maps(load_trained(context, model, name)) for model in networks for name in study.untaught
+        model: own_words[model].maps(load_trained(context, model, name))
+        for model in networks
+        for name in study.untaught
     }
     rows, curves = [], []
     for model, network in networks.items():
+        material = own_words[model]
         edges = _Method(model, MUST_FAIL, network, _edges_of(material), trust.edges(material.faces))
         own = _Method(model, study.attribution.method, network, material.maps, maps[model])
         pictures = [edges.maps] * 2  # of two networks; the edges know none, so that all are the same
@@ -122,11 +132,11 @@ def check_maps(context: Context, faces: TestFaces) -> Checked:
             if model in untaught and permuted is not None:
                 rows.append(material.row(model, method.name, "randomised labels", trust.taught(right, permuted)))
     for pair in combinations(networks, 2):
-        rows += _pair_checks(material, pair, networks, maps, null)
+        rows += _pair_checks(own_words, pair, networks, maps, null)
     return Checked(
         tables.conform(pd.DataFrame(rows), tables.TRUST),
         tables.conform(pd.DataFrame(curves), tables.RANDOMISED),
-        _floor(material, maps, untaught),
+        _floor(shared, maps, untaught),
     )
 
 
@@ -170,7 +180,7 @@ def _checks(material: _Material, method: _Method, curve: _Curve) -> list[dict[st
 
 
 def _pair_checks(
-    material: _Material,
+    materials: Mapping[str, _Material],
     pair: tuple[str, str],
     networks: Mapping[str, FaceNetwork],
     maps: Mapping[str, np.ndarray],
@@ -178,13 +188,17 @@ def _pair_checks(
 ) -> list[dict[str, object]]:
     """The checks of a difference of two models."""
     a, b = pair
+    material = materials[a]
     name, method = f"{a} - {b}", material.study.attribution.method
     found = differences.difference(maps[a], maps[b], "max")
-    logits = (material.logit(networks[a]), material.logit(networks[b]))
+    logits = (materials[a].logit(networks[a]), materials[b].logit(networks[b]))
     moved = trust.difference_faithfulness(material.faces, found, logits)
+    rows = [material.row(name, method, "difference deletion", moved)]
+    if not null[a]:
+        return rows
     alike = trust.agreement([(model, own) for model in pair for own in null[model]])
     return [
-        material.row(name, method, "difference deletion", moved),
+        *rows,
         material.row(name, method, "beyond the null band", alike["same"] - alike["other"]),
     ]
 
@@ -210,9 +224,11 @@ def _floor(material: _Material, maps: Mapping[str, np.ndarray], untaught: Mappin
 
 def _of_halves(context: Context, material: _Material, model: str) -> list[np.ndarray]:
     """Maps of networks on halves of one database's people, or of its seeds where there are no halves."""
-    kind = "half=" if context.study.replication.half_splits else "seed="
     study = context.study
-    names = [study.networks_of(name)[0] for name in study.replicates if name.startswith(kind)]
+    halves = [name for name in study.replicates if name.startswith("half=")]
+    if study.models and len(study.replicates) == 1:  # one checkpoint of each model: nothing to agree with
+        return []
+    names = [study.networks_of(name)[0] for name in halves or study.replicates if not name.startswith("shuffled=")]
     return [material.maps(load_trained(context, model, name)) for name in names]
 
 

@@ -8,12 +8,13 @@ from painlens.report.blocks import Plot
 from painlens.report.figures.canvas import QUIET, Looks, elided, finish, rows_figure, title_below
 
 
-def accuracy_plot(metrics: pd.DataFrame, databases: tuple[str, ...]) -> Plot:
+def accuracy_plot(metrics: pd.DataFrame, databases: tuple[str, ...], models: tuple[str, ...] = ()) -> Plot:
     """Mean accuracy over seeds of every model on every database, its interval, and the majority baseline as a tick."""
+    models = models or databases
     means = metrics[(metrics["replicate"] == MEAN) & (metrics["measure"] == "accuracy")]
     at = {(str(r["model"]), str(r["database"])): r for _, r in means.iterrows()}
-    pairs = [(model, tested) for tested in databases for model in databases if (model, tested) in at]
-    looks = Looks(databases)
+    pairs = [(model, tested) for tested in databases for model in models if (model, tested) in at]
+    looks = Looks(models)
     figure, axes = rows_figure([f"{elided(model)} → {elided(tested)}" for model, tested in pairs])
     said = []
     for y, (model, tested) in enumerate(pairs):

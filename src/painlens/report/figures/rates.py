@@ -29,18 +29,19 @@ def prevalence_plot(prevalence: pd.DataFrame, concept: str, databases: tuple[str
     )  # fmt: skip
 
 
-def errors_plot(errors: pd.DataFrame, concept: str, databases: tuple[str, ...]) -> Plot:
+def errors_plot(errors: pd.DataFrame, concept: str, databases: tuple[str, ...], models: tuple[str, ...] = ()) -> Plot:
     """Error rate with (filled) and without (hollow) a concept, by model and database under each true class."""
+    models = models or databases
     own = errors[errors["concept"] == concept]
     at = {(str(r["label"]), str(r["model"]), str(r["database"]), bool(r["present"])): r for _, r in own.iterrows()}
     rows: list[tuple[str, str, str]] = []  # a class alone is a heading
     for label in in_reading_order(key[0] for key in at):
-        pairs = [(model, tested) for tested in databases for model in databases]
+        pairs = [(model, tested) for tested in databases for model in models]
         rows.append((label, "", ""))
         rows += [(label, *pair) for pair in pairs if (label, *pair, True) in at or (label, *pair, False) in at]
     labels = [f"{elided(m)} → {elided(d)}" if m else f"true class: {numbers.plain(label)}" for label, m, d in rows]
     figure, axes = rows_figure(labels)
-    looks = Looks(databases)
+    looks = Looks(models)
     said = []
     for y, key in enumerate(rows):
         if not key[1]:

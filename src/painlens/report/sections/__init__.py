@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from painlens.report.blocks import Section
 from painlens.report.inputs import ReportInputs
+from painlens.report.sections.adopted import adopted
 from painlens.report.sections.certificate import certificate
 from painlens.report.sections.compared import compared
 from painlens.report.sections.concept_shares import concept_shares
@@ -21,6 +22,7 @@ SECTIONS: tuple[Callable[[ReportInputs], Section], ...] = (
     verdict,
     hypotheses,
     compared,
+    adopted,
     performance,
     concept_shares,
     looking,

@@ -123,10 +123,12 @@ _WHAT = (
 
 def _sizes(inputs: ReportInputs) -> dict[Size, tuple[str, str]]:
     """Size -> pair of databases; the first pair of each size stands for all."""
+    if inputs.study.models:
+        return {}
     people = {name: sizes_of(inputs.split[inputs.split["database"] == name]) for name in inputs.databases}
     replication = inputs.study.replication
     found: dict[Size, tuple[str, str]] = {}
-    for a, b in combinations(inputs.databases, 2):
+    for a, b in combinations(inputs.models, 2):
         (train_a, test_a), (train_b, test_b) = (
             [people[name][part][0] for part in ("train", "test")] for name in (a, b)
         )

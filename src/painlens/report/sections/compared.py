@@ -15,8 +15,12 @@ _SHOWN_REASONS = 8  # most frequent reasons of a database; the rest is summed
 
 def compared(inputs: ReportInputs) -> Section:
     """From frames to parts, with the reasons of exclusion and the consent."""
+    elsewhere = (
+        "The models were trained elsewhere and answer the same faces. painlens cannot know whether they have seen "
+        "these people in training; if one has, what is said about it holds for people it knows."
+    )
     blocks: list[Block] = [
-        Text((_design(inputs),)),
+        Text((elsewhere if inputs.study.models else _design(inputs),)),
         TableBlock(_flow(inputs)),
     ]  # fmt: skip
     few = test_participants(inputs)

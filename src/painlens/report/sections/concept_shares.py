@@ -34,7 +34,7 @@ def concept_shares(inputs: ReportInputs) -> Section:
         ),
         Heading("How often models err with and without it"),
         Plots(
-            tuple(errors_plot(inputs.errors, name, inputs.databases) for name in wrong),
+            tuple(errors_plot(inputs.errors, name, inputs.databases, inputs.models) for name in wrong),
             caption="Trained → tested, true class. Filled: faces with the concept; hollow: without. Means over seeds.",
             data=_errors(inputs),
         ),

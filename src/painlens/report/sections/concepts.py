@@ -65,7 +65,7 @@ def _definition(inputs: ReportInputs, concept: str) -> tuple[str, str]:
 
 def _agreement(inputs: ReportInputs) -> Table:
     """One row per concept, pair and measure; the strongest claim that could be made."""
-    many = len(inputs.databases) > 2
+    many = len(inputs.models) > 2
     verdicts = inputs.verdicts
     rows: list[tuple[Cell, ...]] = []
     measures = [*(m for m in _ANSWERS if m in set(verdicts["measure"]))]
@@ -84,7 +84,7 @@ def _agreement(inputs: ReportInputs) -> Table:
                 real(row["difference"], row["low"], row["high"], sign=True),
                 words(_claim_name(row)), p_value(row["p_holm"]), words(_word(row)), words(_family(row), quiet=True),
             ))  # fmt: skip
-    first, second = ("first", "second") if many else inputs.databases
+    first, second = ("first", "second") if many else inputs.models
     columns = [Column("concept"), *([Column("models")] if many else []), Column("measure")]
     columns += [Column(first), Column(second), Column("difference"), Column("interval about"), Column("p (Holm)")]
     columns += [Column("larger in"), Column("declared")]
@@ -102,7 +102,7 @@ def _contradictions(inputs: ReportInputs) -> list[Block]:
     items: list[tuple[str, str]] = []
     pairs = inputs.verdicts[["concept", "model_a", "model_b"]].drop_duplicates().itertuples(index=False, name=None)
     for concept, a, b in pairs:
-        name = numbers.plain(concept) + (f", {a} and {b}" if len(inputs.databases) > 2 else "")
+        name = numbers.plain(concept) + (f", {a} and {b}" if len(inputs.models) > 2 else "")
         items += [(f"{name}:", text) for text in disagreements(inputs.verdicts, str(concept), str(a), str(b))]
     if not items:
         return [Text(("No two measures name different models for the same concept.",), kind="note")]
@@ -139,6 +139,12 @@ def _family(row: pd.Series) -> str | None:
     return {"declared": "yes", "exploratory": "exploratory"}.get(family) if isinstance(family, str) else None
 
 
+_NETWORKS = (
+    "Filled: fine-tunings on all training people; hollow: networks on one half of them; line: mean; grey: null band, "
+    "as wide as networks of one database come apart."
+)
+
+
 def _association(inputs: ReportInputs) -> list[Block]:
     table = inputs.association[inputs.association["measure"] == HEADLINE]
     names = [name for name in inputs.study.concepts if name in set(table["concept"])]
@@ -148,8 +154,7 @@ def _association(inputs: ReportInputs) -> list[Block]:
         plots = [_association_plot(inputs, table, name) for name in names]
         caption = (
             "Score: log-odds of the explained class. AUROC for the concept within each label and database, mean over "
-            "these cells. Filled: fine-tunings on all training people; hollow: networks on one half of them; line: "
-            "mean; grey: null band, as wide as networks of one database come apart."
+            "these cells. " + ("Dots: checkpoints; line: mean." if inputs.study.models else _NETWORKS)
         )
         blocks.append(Plots(tuple(plots), caption, data=_association_table(inputs)))
     for name in refused:
@@ -164,7 +169,7 @@ def _association_plot(inputs: ReportInputs, table: pd.DataFrame, concept: str): 
     for a, b in own[["model_a", "model_b"]].drop_duplicates().itertuples(index=False, name=None):
         truth |= planted(inputs.verdicts, concept, a, b)
     band = float(bands.max()) if len(bands) else None
-    return association_plot(table, concept, inputs.databases, null_band=band, truth=truth)
+    return association_plot(table, concept, inputs.models, null_band=band, truth=truth)
 
 
 def _reason(verdicts: pd.DataFrame, concept: str) -> str:

@@ -26,7 +26,7 @@ def decodability(inputs: ReportInputs) -> list[Block]:
     ]  # fmt: skip
     if not names:
         return [*blocks, Text(("No concept could be decoded on these faces.",), kind="caution")]
-    plots = tuple(decodability_plot(table, name, inputs.databases, folds=_FOLDS) for name in names)
+    plots = tuple(decodability_plot(table, name, inputs.models, folds=_FOLDS) for name in names)
     caption = (
         "Pooled F1, folds over participants. Filled: seeds; hollow: halves; grey: the floors. Dotted line: always yes; "
         "dashed: 95th percentile of random concepts."
@@ -131,7 +131,7 @@ def replication(inputs: ReportInputs) -> list[Block]:
     blocks: list[Block] = [Heading("Replication, not inferential")]
     if inputs.replication.empty:
         return [*blocks, Text(("The paper's test was not computed.",))]
-    many, chosen = len(inputs.databases) > 2, inputs.study.concept_test.paired_tests
+    many, chosen = len(inputs.models) > 2, inputs.study.concept_test.paired_tests
     rows: list[tuple[Cell, ...]] = []
     for _, r in inputs.replication.iterrows():
         pair = (words(f"{r['model_a']}, {r['model_b']}"),) if many else ()
@@ -144,7 +144,7 @@ def replication(inputs: ReportInputs) -> list[Block]:
                                                    p_value(r.get(f"{name}_p")))),
             whole(r["repeats"]), whole(r["undefined_repeats"]),
         ))  # fmt: skip
-    first, second = ("first", "second") if many else inputs.databases
+    first, second = ("first", "second") if many else inputs.models
     columns = [Column("concept"), *([Column("models")] if many else []), Column("networks"), Column("folds over")]
     columns += [Column(title, "mean fold F1") for title in (first, second)] + [Column("difference")]
     columns += [Column(title, "naive paired t") for title in "tpd"]

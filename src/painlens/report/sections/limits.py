@@ -47,13 +47,20 @@ def limits(inputs: ReportInputs) -> Section:
         items.append(
             ("Definition of the label.", "PSPI contains AU43, closed eyes: there the eyes are part of the label.")
         )
-    if inputs.study.replication.half_splits == 0:
+    if inputs.study.models:
+        items.append((
+            "No claim about databases.",
+            "Checkpoints are what they are: without networks trained again on halves of the training people nobody "
+            "knows how far other people, or another seed, would change the differences.",
+        ))  # fmt: skip
+    elif inputs.study.replication.half_splits == 0:
         items.append((
             "No claim about databases.",
             "No network was trained on halves of the training people, so nobody knows how far other people would "
             "change the differences.",
         ))  # fmt: skip
-    return Section("limits", "Limits", (Bullets((*items, *_ALWAYS)),))
+    always = [item for item in _ALWAYS if not (inputs.study.models and item[0] == "One start.")]
+    return Section("limits", "Limits", (Bullets((*items, *always)),))
 
 
 def _people(people: dict[str, int]) -> str:

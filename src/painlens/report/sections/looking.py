@@ -70,7 +70,7 @@ def _faces(inputs: ReportInputs) -> list[Block]:
 
 def _means(inputs: ReportInputs) -> list[Block]:
     blocks: list[Block] = []
-    for a, b in combinations(inputs.databases, 2):
+    for a, b in combinations(inputs.models, 2):
         for group, caption in (
             (("all",), "Mean of all test faces, turned, scaled and moved by their landmarks into one face frame."),
             (
@@ -107,10 +107,10 @@ def _regions(inputs: ReportInputs) -> list[Block]:
     if over_all.empty:
         return [Withheld("not computed", "There are no sums of relevance per region.")]
     plots = []
-    for a, b in combinations(inputs.databases, 2):
+    for a, b in combinations(inputs.models, 2):
         own = over_all[(over_all["model_a"] == a) & (over_all["model_b"] == b)]
         if len(own):
-            plots.append(regions_plot(own, inputs.databases, name=f"regions-{a}-{b}"))
+            plots.append(regions_plot(own, inputs.models, name=f"regions-{a}-{b}"))
     caption = (
         "Sum of relevance in a region after division of each map by its largest absolute value; mean over all test "
         "faces and seeds. Intervals: these networks, other test people (jackknife of the difference, bootstrap of the "
@@ -152,7 +152,7 @@ def _end(row: "pd.Series[Any]", name: str) -> float:
 
 def _ledger(inputs: ReportInputs) -> Table:
     rows = []
-    for model in inputs.databases:
+    for model in inputs.models:
         own = inputs.ledger[(inputs.ledger["model"] == model) & inputs.ledger["replicate"].str.startswith("seed=")]
         logit = own["logit"].where(own["logit"].abs() > 0)
         shares = [(own[name] / logit).median() for name in ("relevance", "bias", "dead")]

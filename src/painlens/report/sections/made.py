@@ -44,8 +44,9 @@ def _portable(value: Any) -> Any:
 def _facts(inputs: ReportInputs) -> tuple[tuple[str, str], ...]:
     study = inputs.study
     trained, replication = study.training, study.replication
+    if study.models:
+        return _facts_of_models(inputs)
     weights = class_weight_sentences(inputs)
-    seconds = sum(step.seconds for step in inputs.steps)
     facts = [
         (
             "Network:",
@@ -69,9 +70,28 @@ def _facts(inputs: ReportInputs) -> tuple[tuple[str, str], ...]:
             "it: another start may give others.",
         ),
     ]
-    if inputs.steps:
-        facts.append(("Time:", f"{numbers.duration(seconds)} of work in {len(inputs.steps)} steps."))
-    return tuple(facts)
+    return (*facts, *_time(inputs))
+
+
+def _facts_of_models(inputs: ReportInputs) -> tuple[tuple[str, str], ...]:
+    """What is known of networks that were trained elsewhere."""
+    size = inputs.study.faces.size
+    count = len(inputs.adopted)
+    return (
+        (
+            "Networks:",
+            f"{count} checkpoints of {len(inputs.models)} models, trained elsewhere; nothing was trained here.",
+        ),
+        ("Faces:", f"crops of {size} × {size} pixels, detector {inputs.study.faces.detector}."),
+        *_time(inputs),
+    )
+
+
+def _time(inputs: ReportInputs) -> list[tuple[str, str]]:
+    if not inputs.steps:
+        return []
+    seconds = sum(step.seconds for step in inputs.steps)
+    return [("Time:", f"{numbers.duration(seconds)} of work in {len(inputs.steps)} steps.")]
 
 
 def _start(study: Study) -> str:

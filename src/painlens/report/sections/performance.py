@@ -17,7 +17,12 @@ _WIDEST = 3  # classes whose measures stand side by side, as the paper prints th
 
 def performance(inputs: ReportInputs) -> Section:
     """Every model on the test faces of every database."""
-    found = paper_tables(inputs.metrics, classes=inputs.classes, databases=inputs.study.databases)
+    if inputs.metrics.empty:
+        text = "The faces carry no label that the models answer, so there is no accuracy to report."
+        return Section("performance", "Performance", (Text((text,)),))
+    tested = set(inputs.metrics["database"])  # faces without labels of the models' classes are not judged
+    databases = {name: database for name, database in inputs.study.databases.items() if name in tested}
+    found = paper_tables(inputs.metrics, classes=inputs.classes, databases=databases, models=inputs.models)
     blocks: list[Block] = [
         Text((
             "Every model is tested on the same faces of every database. "
@@ -25,18 +30,21 @@ def performance(inputs: ReportInputs) -> Section:
         )),
         *(TableBlock(_table(number, table, inputs.classes)) for number, table in enumerate(found, start=1)),
         Plots(
-            (accuracy_plot(inputs.metrics, inputs.databases),),
+            (accuracy_plot(inputs.metrics, tuple(databases), inputs.models),),
             caption="Trained → tested. Filled: the model's own database; hollow: the other; tick: the majority answer.",
             data=_summary(inputs),
         ),
         *_confusion(inputs),
         Folded("Every measure with its interval", (TableBlock(_every_measure(inputs)),)),
     ]  # fmt: skip
-    return Section("performance", _title(len(found)), tuple(blocks))
+    title = "Performance" if inputs.study.models else _title(len(found))
+    return Section("performance", title, tuple(blocks))
 
 
 def _numbers_are(inputs: ReportInputs) -> str:
-    seeds = inputs.study.replication.seeds
+    seeds = sum(name.startswith("seed=") for name in inputs.study.replicates)
+    if inputs.study.models:
+        return "Numbers are those of one checkpoint;" if seeds == 1 else f"Numbers are means over {seeds} checkpoints;"
     return "Numbers are those of one fine-tuning;" if seeds == 1 else f"Numbers are means over {seeds} fine-tunings;"
 
 
@@ -89,7 +97,7 @@ def _summary(inputs: ReportInputs) -> Table:
     at = _at(inputs.metrics)
     rows = []
     for tested in inputs.databases:
-        for model in inputs.databases:
+        for model in inputs.models:
             own = [_cell(at, model, tested, name) for name in ("accuracy", "balanced-accuracy", "auroc")]
             majority = _cell(at, MAJORITY, tested, "accuracy", ends=False, quiet=True)
             row = at.get((model, tested, "accuracy"))
@@ -115,8 +123,8 @@ def _confusion(inputs: ReportInputs) -> list[Block]:
         return [Folded("Which class is taken for which", (TableBlock(table),))]
     plots = tuple(
         confusion_plot(means, model, tested, inputs.classes)
-        for tested in inputs.databases
-        for model in inputs.databases
+        for tested in dict.fromkeys(map(str, means["database"]))
+        for model in inputs.models
     )
     caption = (
         "Trained → tested. Rows: true class; columns: answer; each row adds up to 1 and its framed cell is the recall. "
@@ -128,10 +136,12 @@ def _confusion(inputs: ReportInputs) -> list[Block]:
 def _confusion_table(means: pd.DataFrame, inputs: ReportInputs) -> Table:
     at = {tuple(str(r[n]) for n in ("model", "database", "label", "predicted")): r for _, r in means.iterrows()}
     rows = []
-    for tested in inputs.databases:
-        for model in inputs.databases:
+    for tested in dict.fromkeys(map(str, means["database"])):
+        for model in inputs.models:
             for label in inputs.classes:
-                own = [at[(model, tested, label, answer)] for answer in inputs.classes]
+                own = [at[key] for a in inputs.classes if (key := (model, tested, label, a)) in at]
+                if not own:  # no face of this class
+                    continue
                 shares = (real(row["share"], row["low"], row["high"]) for row in own)
                 heads = (f"{model} → {tested}", numbers.plain(label))
                 rows.append((*map(words, heads), *shares, whole(own[0]["of"])))
@@ -145,8 +155,8 @@ def _confusion_table(means: pd.DataFrame, inputs: ReportInputs) -> Table:
 
 def _every_measure(inputs: ReportInputs) -> Table:
     at = _at(inputs.metrics)
-    pairs = [(model, tested) for tested in inputs.databases for model in inputs.databases]
-    own = inputs.metrics[inputs.metrics["model"].isin(inputs.databases)]
+    pairs = [(model, tested) for tested in inputs.databases for model in inputs.models]
+    own = inputs.metrics[inputs.metrics["model"].isin(inputs.models)]
     names = [str(name) for name in own["measure"].drop_duplicates()]
     rows = tuple(
         (words(_measure(name)), *(_cell(at, model, tested, name) for model, tested in pairs)) for name in names

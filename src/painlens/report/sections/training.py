@@ -12,6 +12,8 @@ from painlens.report.tables import Cell, Column, Table, real, rounded, whole, wo
 def training(inputs: ReportInputs) -> Section:
     """Curves of every model, and what the trainings were given."""
     if not inputs.trainings:
+        if inputs.study.models:
+            return Section("training", "Training curves", ())
         return Section("training", "Training curves", (Text(("No history of a training was handed in.",)),))
     models = [*dict.fromkeys(one.model for one in inputs.trainings)]
     plots = tuple(curves_plot(name, [t for t in inputs.trainings if t.model == name]) for name in models)

@@ -34,7 +34,7 @@ def trust(inputs: ReportInputs) -> Section:
     """Badges and the table of normalisations."""
     blocks: list[Block] = []
     if inputs.trust.empty:
-        blocks.append(Withheld("not computed", "The maps were not checked; run the step 'differences' again."))
+        blocks.append(_unchecked(inputs))
     else:
         blocks += _badges(inputs.trust)
     if len(inputs.randomised):
@@ -47,6 +47,17 @@ def trust(inputs: ReportInputs) -> Section:
     else:
         blocks += _normalisations(inputs.normalised, inputs.ranking)
     return Section("trust", "May the maps be trusted", tuple(blocks))
+
+
+def _unchecked(inputs: ReportInputs) -> Withheld:
+    """Why there are no badges."""
+    if inputs.study.trust.faces:
+        return Withheld("not computed", "The maps were not checked; run the step 'differences' again.")
+    return Withheld(
+        "not checked",
+        "Nobody knows yet whether these maps may be trusted: the study checks them on no face. Set "
+        "trust.faces, for a comparison with `painlens compare RUN --trust-faces 48`.",
+    )
 
 
 def _badges(checks: pd.DataFrame) -> list[Block]:
@@ -93,7 +104,7 @@ def _asked(check: "pd.Series[Any]") -> str:
 
 def _curves(inputs: ReportInputs) -> list[Block]:
     bound = differences.TRUST_BOUNDS["randomised layers"][0]
-    plot = randomised_plot(inputs.randomised, inputs.databases, bound=bound, control=CONTROL)
+    plot = randomised_plot(inputs.randomised, inputs.models, bound=bound, control=CONTROL)
     caption = (
         "Weights are shuffled from the logits downwards, more and more layers. A map that shows the network moves away "
         f"from that of the trained one; '{CONTROL}' stays. The line is what the badges ask for; bands: bootstrap over "

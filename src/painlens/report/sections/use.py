@@ -50,7 +50,7 @@ def layers(inputs: ReportInputs) -> list[Block]:
     names = [name for name in inputs.study.concepts if name in set(table["concept"])]
     if not names:
         return []
-    plots = tuple(layers_plot(table, name, inputs.databases) for name in names)
+    plots = tuple(layers_plot(table, name, inputs.models) for name in names)
     rows = tuple(
         (
             words(numbers.plain(r["concept"])), words(r["layer"]), words(r["model"]), words(r["replicate"]),

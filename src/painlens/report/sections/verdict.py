@@ -29,6 +29,11 @@ def verdict(inputs: ReportInputs) -> Section:
         "how far networks of one and the same database come apart. Diamond: planted truth, the difference in the "
         "change of probability."
     )
+    if inputs.study.models:
+        reading = (
+            "Dots: difference of the two models. Other test people: the same networks on new people. There is no line "
+            "about databases: checkpoints cannot say how far other training people would change them."
+        )
     blocks += [Text((reading,), kind="note"), Text((f"What this does not say. {NOT_SAID}",))]
     blocks += _expected(inputs)
     return Section("verdict", "Verdict", tuple(blocks))
@@ -65,7 +70,7 @@ def planted(verdicts: pd.DataFrame, concept: str, model_a: str, model_b: str) ->
 
 def pair_name(inputs: ReportInputs, model_a: str, model_b: str) -> str:
     """The pair, where the study has more than one."""
-    return f", {model_a} and {model_b}" if len(inputs.databases) > 2 else ""
+    return f", {model_a} and {model_b}" if len(inputs.models) > 2 else ""
 
 
 def _one(inputs: ReportInputs, statement: Statement) -> Verdict:
