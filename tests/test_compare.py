@@ -10,7 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from compared_models import EMOTIONS, PAIN, QUICK, SIZE, Material, made_material
+from compared_models import EMOTIONS, PAIN, QUICK, SIZE, Material, SmallNet, made_material
 from painlens import attributions, predictions, tables
 from painlens.backbones import load_network, save_network
 from painlens.cli import app
@@ -191,3 +191,36 @@ class TestRefusals:
         result = compare("--a", material.file("a.safetensors"), "--b", tmp_path / "large.safetensors", "--faces",
                          material.faces, "--run", tmp_path / "run")  # fmt: skip
         assert result.exit_code == 2 and "different sizes (a 32, b 64)" in result.output
+
+    def test_predictions_that_are_not_reproduced(self, material: Material, tmp_path: Path) -> None:
+        rows = [
+            {"image": f"{number:02}.png", "probability:pain": 0.9, "probability:no-pain": 0.1} for number in range(9)
+        ]
+        pd.DataFrame(rows).to_csv(tmp_path / "known.csv", index=False)
+        options = [*basic(material, tmp_path / "run"), "--predictions", f"a={tmp_path / 'known.csv'}"]
+        result = compare(*options)
+        assert result.exit_code == 3 and "given predictions are not reproduced" in result.output
+        assert "worst:" in result.output
+
+    def test_predictions_of_other_faces(self, material: Material, tmp_path: Path) -> None:
+        pd.DataFrame({"image": ["x.png"], "label": ["pain"]}).to_csv(tmp_path / "known.csv", index=False)
+        result = compare(*basic(material, tmp_path / "run"), "--predictions", f"a={tmp_path / 'known.csv'}")
+        assert result.exit_code == 3 and "none of its 1 images is among the faces" in result.output
+
+
+@pytest.mark.filterwarnings("ignore::painlens.attributions.AttributionNotice")
+def test_networks_of_others_are_compared_by_zennit(material: Material, tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 1)):
+        torch.manual_seed(seed)
+        torch.save(SmallNet().state_dict(), tmp_path / f"{name}.pt")
+    result = compare(
+        "--a", tmp_path / "a.pt", "--b", tmp_path / "b.pt", "--architecture", "code:compared_models:SmallNet",
+        "--classes", "no-pain,pain", "--normalisation", "half", "--allow-code", "compared_models:SmallNet",
+        "--size", SIZE, "--faces", material.faces, "--run", tmp_path / "run",
+        "--concept", f"eyes-closed:eyes={material.labels}",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    run = RunFolder(tmp_path / "run")
+    decodability = table(run, "concepts", tables.DECODABILITY)
+    assert set(decodability["model"]) == {"a", "b"} and (decodability["layer"] == "last-pool").all()
+    assert "code:compared_models:SmallNet" in run.report.read_text(encoding="utf-8")
