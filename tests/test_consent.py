@@ -50,6 +50,7 @@ WRITERS = {
     "annotations/training.py": "rendered faces",
     "synthetic/affectnet.py": "rendered faces",
     "synthetic/unbc.py": "rendered faces",
+    "synthetic/posed.py": "rendered faces",
     "synthetic/twins.py": "rendered faces",
     "synthetic/sheets.py": "rendered faces",
 }

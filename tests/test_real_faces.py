@@ -22,9 +22,12 @@ PHOTOGRAPHS = Path(__file__).parents[2] / "shared" / "data" / "real_faces"
 GROUPS = ("first", "second")
 MILD = {"rotation_deg": 10, "shear_deg": 0, "shift": 0.05, "zoom": 0.05}
 
-pytestmark = pytest.mark.skipif(
-    not PHOTOGRAPHS.exists(), reason="the openly licensed photographs are not here; they are no part of the project"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not PHOTOGRAPHS.exists(), reason="the openly licensed photographs are not here; they are no part of the project"
+    ),
+]
 
 
 @pytest.fixture(scope="module")
