@@ -151,6 +151,37 @@ def test_undo_brings_back_the_face_also_after_a_reload(browser: Browser, server:
     assert [tuple(row) for row in current] == [(first[1], "unsure")]
 
 
+# Lists of faces arrive late, as they were when they were asked for.
+LATE_LISTS = """() => {
+  const send = window.fetch;
+  window.fetch = async (...args) => {
+    const response = await send(...args);
+    if (response.url.includes('/queue')) await new Promise(done => setTimeout(done, 1200));
+    return response;
+  };
+}"""
+
+
+def test_a_list_from_before_an_undo_does_not_take_the_face_away(
+    browser: Browser, server: Served, run: Prepared
+) -> None:
+    task = make_task(run)
+    with annotating(browser, server, run, task) as page:
+        last = label(page, "yn")[-1][1]
+        wait_saved(page)
+        page.wait_for_timeout(300)
+        page.evaluate(LATE_LISTS)
+        fourth = wait_for_face(page, last)
+        page.keyboard.press("s")  # skipping asks for a new list, on which the last face stands as answered
+        wait_for_face(page, fourth)
+        page.keyboard.press("Control+z")
+        assert wait_for_face(page, fourth) == last
+        wait_saved(page)
+        page.wait_for_timeout(2000)
+        assert page.get_attribute(".stage .face", "data-item") == last
+        assert page.inner_text("[data-part=note]") == ""
+
+
 def test_an_earlier_decision_can_be_changed(browser: Browser, server: Served, run: Prepared) -> None:
     task = make_task(run)
     with annotating(browser, server, run, task) as page:

@@ -19,7 +19,7 @@ const keys = new KeyMap();
 const pictures = new PicturesAhead((id) => `${settings.base}/picture/${encodeURIComponent(id)}`, settings.ahead);
 const state = {
   phase: "", items: [], turn: null, current: null, paintedAt: Infinity, accepting: false, done: 0, total: 0, recent: [],
-  answered: new Set(), lesson: { right: 0, seen: 0, waiting: null }, flagged: false, given: {}, lost: 0,
+  answered: new Set(), restored: new Map(), lesson: { right: 0, seen: 0, waiting: null }, flagged: false, given: {}, lost: 0,
   ticket: 0, filling: null,
 };
 const breakHint = new BreakHint();
@@ -32,6 +32,7 @@ const queue = new AnswerQueue({
 
 async function refill({ again = false } = {}) {
   let found;
+  const asked = performance.now();
   try {
     const response = await fetch(`${settings.base}/queue${again ? "?again" : ""}`, {
       credentials: "same-origin", redirect: "error", headers: { Accept: "application/json" },
@@ -43,28 +44,33 @@ async function refill({ again = false } = {}) {
     if (!state.phase) note(error.message || "The server does not answer; this page tries again.");
     return false;
   }
-  take(found);
+  take(found, asked);
   showProgress(state);
   return true;
 }
 
-/** Bring what the server lists together with what this page knows and the server does not know yet. */
-function take(found) {
+/**
+ * Bring what the server lists together with what this page knows and the server did not know when it was asked: a list
+ * that was on its way while an answer was taken back does not hold that face.
+ */
+function take(found, asked) {
   const faces = found.phase !== "training";
   const under = (kind) => new Set(queue.waiting.filter((one) => one.answer.kind === kind).map((one) => one.answer.item));
   const labels = under("label");
+  const late = [...state.restored].filter(([, since]) => since > asked).map(([id]) => id);
+  const takenBack = new Set([...under("undo"), ...late]);
   const listed = found.items.filter((id) => !(faces && (state.answered.has(id) || labels.has(id))) && id !== state.turn);
   const skipped = under("skip");
-  const undone = [...under("undo")].filter((id) => !labels.has(id) && id !== state.turn && !listed.includes(id));
+  const undone = [...takenBack].filter((id) => !labels.has(id) && id !== state.turn && !listed.includes(id));
   state.items = [...undone, ...listed.filter((id) => !skipped.has(id)), ...listed.filter((id) => skipped.has(id))];
   state.phase = found.phase === "done" && (state.items.length || state.turn) ? "faces" : found.phase;
   state.given = found.answers || {};
   state.total = found.total;
-  state.done = faces ? found.done + labels.size - under("undo").size : found.done;
+  state.done = faces ? found.done + labels.size - takenBack.size : found.done;
   if (!state.recent.length && !state.answered.size) state.recent = found.recent;
   // A face whose consent was withdrawn leaves the screen, also the one that is on it.
   const gone = faces && state.current && !state.answered.has(state.current) && !found.items.includes(state.current)
-    && !under("undo").has(state.current) && found.items.length < settings.ahead;
+    && !takenBack.has(state.current) && found.items.length < settings.ahead;
   if (gone) {
     pictures.forget(state.current);
     state.turn = null;
@@ -223,6 +229,7 @@ function label(value, event) {
   const answer = send("label", item, { value, elapsed_ms: elapsed });
   state.recent = [{ item, value, nonce: answer.nonce }, ...state.recent].slice(0, RECENT);
   state.answered.add(item);
+  state.restored.delete(item);
   state.done += 1;
   breakHint.answered();
   recall();
@@ -239,6 +246,7 @@ function undo(event, which = 0) {
   send("undo", last.item, { undoes: last.nonce });
   state.recent.splice(which, 1);
   state.answered.delete(last.item);
+  state.restored.set(last.item, Infinity);
   state.done -= 1;
   const after = state.turn && state.turn !== last.item ? [state.turn] : [];
   state.items = [last.item, ...after, ...state.items.filter((id) => id !== last.item)];
@@ -266,6 +274,7 @@ function acknowledged(outcome, answer) {
     part("trouble").hidden = false;
     part("trouble").textContent = `An answer was refused: ${outcome.reason}. Tell the researcher.`;
   }
+  if (answer.kind === "undo" && state.restored.has(answer.item)) state.restored.set(answer.item, performance.now());
   if (answer.kind === "label" && state.lesson.waiting === answer.item && outcome.truth) {
     state.lesson.waiting = null;
     note("");
