@@ -158,6 +158,21 @@ def test_equal_studies_give_equal_tables(run: RunFolder, tmp_path: Path) -> None
         assert first.outputs == second.outputs
 
 
+def test_before_and_after_fine_tuning_are_compared_without_touching_the_run(run: RunFolder, tmp_path: Path) -> None:
+    files = {path: path.stat().st_mtime_ns for path in run.root.rglob("*") if path.is_file()}
+    names = {stage: run.folder(stage, "clinical") for stage in ("frames", "faces", "split")}
+    explained = ("--before-after", "clinical", "--explain", "before=anger")
+    done = painlens("compare", str(run.root), *explained, "--run", str(tmp_path / "compared"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {path: path.stat().st_mtime_ns for path in run.root.rglob("*") if path.is_file()} == files
+    compared = RunFolder(tmp_path / "compared")
+    for stage, folder in names.items():
+        own = compared.folder(stage, "clinical")
+        assert tables.load_manifest(own).outputs == tables.load_manifest(folder).outputs  # taken over, not made again
+        assert all(path.stat().st_nlink == 1 for path in own.rglob("*") if path.is_file())
+    assert "before" in compared.report.read_text(encoding="utf-8")
+
+
 def test_an_unknown_database_is_refused(run: RunFolder) -> None:
     done = painlens("frames", str(run.root), "--database", "clinicle")
     assert done.returncode == 3

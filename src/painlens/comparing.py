@@ -1,6 +1,5 @@
 """From checkpoints and faces to a study that compares them: what `painlens compare` and `painlens.api` share."""
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -231,27 +230,20 @@ def _labelled_concepts(run: RunFolder, study: Study) -> dict[str, Any]:
 
 
 def take_over(source: RunFolder, target: RunFolder) -> None:
-    """Link what a run has prepared (frames, faces, split, rendered databases) into the folder of a comparison.
+    """Copy what a run has prepared (frames, faces, split, rendered databases) into the folder of a comparison.
 
     Steps check themselves by their manifests, so that they find their results there. Notes about people who must not
-    be read or shown come along.
+    be read or shown come along. The comparison is independent of the run: neither can change the other, and whoever
+    must be forgotten has to be forgotten in both.
     """
     study = source.study()
     places = [f"{stage}/database={name}" for stage in KEPT for name in study.databases]
     places += [f"databases/{name}" for name in study.databases] + ["forgotten"]
     for place in places:
         if (source.root / place).is_dir() and not (target.root / place).exists():
-            shutil.copytree(source.root / place, target.root / place, copy_function=_link)
+            shutil.copytree(source.root / place, target.root / place)
     if (source.root / "withdrawn.json").exists():
         shutil.copy2(source.root / "withdrawn.json", target.root / "withdrawn.json")
-
-
-def _link(source: str, target: str) -> None:
-    """A second name for a file; a copy where the file system has none. Results are replaced whole, never changed."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
 
 
 def open_comparison(study: Study, folder: Path | None) -> RunFolder:

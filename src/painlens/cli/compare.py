@@ -116,7 +116,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument per option
     For example `painlens compare --a clinical.safetensors --b experimental.safetensors --faces faces.csv`, or with
     other packages' weights
     `painlens compare --a a.pt --b b.pt --architecture torchvision:resnet18 --classes no-pain,pain --faces faces.csv`.
-    What does fine-tuning forget: `painlens compare runs/demo --before-after clinical --explain before=Anger`.
+    What does fine-tuning forget: `painlens compare runs/demo --before-after clinical --explain before=anger`.
     """
     from painlens import comparing
 

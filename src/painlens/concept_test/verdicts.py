@@ -106,6 +106,12 @@ def _without_claim(own: pd.DataFrame, row: pd.Series, target: str) -> str:
     about = ""
     if people is not None and pd.notna(people["standard_error"]):
         about = f", {_interval(people)} for other test participants of these very networks"
+        if people["low"] <= 0 <= people["high"]:
+            return (
+                f"Which networks' {target} score goes along with '{plain(row['concept'])}' more, these "
+                f"{row['model_a']} or these {row['model_b']} ones, is undecided ({_values(row, 'a')}{about}; "
+                f"{_seeds(row)}). {_sentence(row['reason'])}"
+            )
     relation = "more than" if row["difference"] > 0 else "less than" if row["difference"] < 0 else "as much as"
     return (
         f"These {row['model_a']} networks' {target} score goes along with '{plain(row['concept'])}' {relation} these "
