@@ -243,8 +243,9 @@ def _claim(
 def _no_halves(gaps: Sequence[np.ndarray], model_a: str, model_b: str) -> str:
     """Why the claim about databases is refused."""
     names = [name for name, gap in zip((model_a, model_b), gaps, strict=True) if not len(gap)]
+    verb = "has" if len(names) == 1 else "have"
     return (
-        f"no claim about databases: {' and '.join(names)} {'has' if len(names) == 1 else 'have'} no networks trained on complementary halves of the training "
-        "participants, so nobody knows how far other participants would change the difference; painlens "
+        f"no claim about databases: {' and '.join(names)} {verb} no networks trained on complementary halves of the "
+        "training participants, so nobody knows how far other participants would change the difference; painlens "
         "trains such networks (replication.half_splits), of given checkpoints it cannot be known"
     )
