@@ -88,7 +88,7 @@ def cells(draw: st.DrawFn) -> Cell:
     studies = draw(st.integers(1, 2000))
     refused = draw(st.integers(0, studies))
     rejections = draw(st.integers(0, studies - refused))
-    real = st.floats(-1e3, 1e3, allow_nan=False).map(lambda x: float(f"{x:.6g}"))
+    real = st.floats(-1e3, 1e3, allow_nan=False).map(lambda x: float(f"{x:.4g}"))
     planted = draw(st.booleans())
     return made_cell(
         kind="planted" if planted else "null",
@@ -120,7 +120,9 @@ def test_file_has_a_line_per_cell_with_the_names_that_readers_look_for(tmp_path:
     assert {"date", "version", "command"} <= set(raw)
     wanted = {"level", "kind", "design", "measure", "claim", "studies", "rejections", "covered", "truth"}
     assert all(wanted <= set(cell) for cell in raw["cells"])
-    assert sum('"rejections"' in line for line in path.read_text().splitlines()) == 2
+    lines = path.read_text().splitlines()
+    assert sum('"rejections"' in line for line in lines) == 2
+    assert sum('"train_a"' in line for line in lines) == len(raw["designs"])
 
 
 def test_link_to_the_record_stays_a_link(tmp_path: Path) -> None:

@@ -66,6 +66,8 @@ def test_studies_that_keep_their_word_are_found_to_keep_it() -> None:
     assert cell.covered == 4000 - cell.rejections
     assert cell.spread == pytest.approx(0.1, rel=0.04)
     assert cell.standard_error == pytest.approx(0.1)
+    assert strict.covered is not None
+    assert (strict.spread, strict.standard_error, strict.components) == (None, None, {})  # not twice in the record
 
 
 @pytest.mark.parametrize("studies", [3, 10, 400])
@@ -99,7 +101,7 @@ def test_exchanged_databases_exchange_the_sides_and_nothing_else() -> None:
     turned = counted(rows.assign(difference=-rows["difference"]), "planted", {"eyes-closed": "b", "teeth-visible": "a"})
     for here, there in zip(counted(rows, "planted"), turned, strict=True):
         assert (here.rejections, here.right, here.covered) == (there.rejections, there.right, there.covered)
-        assert here.mean == pytest.approx(-(there.mean or 0.0))
+        assert here.truth == pytest.approx(-(there.truth or 0.0))
 
 
 def test_order_of_the_studies_does_not_matter() -> None:

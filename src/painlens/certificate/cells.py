@@ -45,7 +45,8 @@ class Cell(Section):
     """One count: so many studies of one design, one measure, one claim, one level of confidence.
 
     `rejections` of a concept that was not planted are false differences. `refused` studies made no such claim and say
-    why in their own tables; they count neither as right nor as wrong.
+    why in their own tables; they count neither as right nor as wrong. What does not depend on the level of confidence
+    (`mean`, `spread`, `standard_error`, `components`) stands in the uncorrected cell at 95 % alone.
     """
 
     level: Level
@@ -209,24 +210,39 @@ def _read(path: Path, _changed: int) -> Certificate:
 
 
 def write_certificate(certificate: Certificate, path: Path) -> None:
-    """Write a record, a cell per line, so that a change of one cell is a change of one line."""
-    head = certificate.model_dump(mode="json", exclude={"cells"})
-    lines = [json.dumps(_compact(cell), ensure_ascii=False, allow_nan=False) for cell in certificate.cells]
-    text = json.dumps(head, indent=1, ensure_ascii=False, allow_nan=False).removesuffix("\n}")
+    """Write a record, a design and a cell per line, so that a change of one cell is a change of one line."""
+    head = certificate.model_dump(mode="json", exclude={"designs", "cells"})
+    designs = [f"{_line(name)}: {_line(one.model_dump(mode='json'))}" for name, one in certificate.designs.items()]
+    cells = [_line(_compact(cell)) for cell in certificate.cells]
+    parts = [json.dumps(head, indent=1, ensure_ascii=False, allow_nan=False).removesuffix("\n}")]
+    parts += [
+        ' "designs": {\n  ' + ",\n  ".join(designs) + "\n }",
+        ' "cells": [\n  ' + ",\n  ".join(cells) + "\n ]\n}\n",
+    ]
+    text = ",\n".join(parts)
     # The file itself, not a link to it: the record lies in the package, and docs/ shows it.
-    save_text(f'{text},\n "cells": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n", path.resolve())
+    save_text(text, path.resolve())
+
+
+def _line(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _compact(cell: Cell) -> dict[str, object]:
-    """A cell without what has its default, numbers in six significant digits."""
+    """A cell without what has its default; numbers in four significant digits, fewer than its studies support."""
     kept = cell.model_dump(mode="json", exclude_defaults=True)
-    kept |= {"covered": cell.covered, "truth": None if cell.truth is None else float(f"{cell.truth:.6g}")}
+    kept |= {"covered": cell.covered, "truth": None if cell.truth is None else _rounded(cell.truth)}
     for name in ("mean", "spread", "standard_error"):
         if name in kept:
-            kept[name] = float(f"{kept[name]:.6g}")
+            kept[name] = _rounded(kept[name])
     if "components" in kept:
-        kept["components"] = {name: float(f"{value:.6g}") for name, value in cell.components.items()}
+        kept["components"] = {name: _rounded(value) for name, value in cell.components.items()}
     return kept
+
+
+def _rounded(value: float) -> float:
+    """A mean of some hundred studies is uncertain in its second digit or third; one more is kept, and one to spare."""
+    return float(f"{value:.4g}")
 
 
 def replace_level(

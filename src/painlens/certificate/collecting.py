@@ -136,21 +136,24 @@ def _count(own: pd.DataFrame, kind: str, expected: Side, *, confidence: float, a
         "rejections": int(called.sum()),
         "right": int((called & (np.sign(difference) == sign)).sum()) if sign else 0,
     }
-    if n_studies:
-        found["mean"] = float(difference.mean())
-    if kind == "null":
-        found["truth"] = 0.0
-    elif n_studies:
-        found["truth"] = float(difference.mean())
-    if n_studies < 2:
-        return found
-    found["spread"] = float(difference.std(ddof=1))
-    errors = judged["standard_error"].to_numpy(dtype=float)
-    if np.isfinite(errors).all():
-        found["standard_error"] = float(np.sqrt(np.mean(errors**2)))
-        if not adjusted:
-            found["covered"] = _covered(judged, float(str(found["truth"])), kind, confidence)
-            found["components"] = _components(judged)
+    if n_studies or kind == "null":
+        found["truth"] = 0.0 if kind == "null" else float(difference.mean())
+    measured = n_studies >= 2 and bool(np.isfinite(judged["standard_error"]).all())
+    if measured and not adjusted:
+        found["covered"] = _covered(judged, float(str(found["truth"])), kind, confidence)
+    usual = confidence == USUAL and not adjusted
+    return found | (_spread(judged, measured=measured) if usual and n_studies else {})
+
+
+def _spread(judged: pd.DataFrame, *, measured: bool) -> dict[str, object]:
+    """What does not depend on the level of confidence, and stands in one cell of a claim only."""
+    difference = judged["difference"].to_numpy(dtype=float)
+    found: dict[str, object] = {"mean": float(difference.mean())}
+    if len(judged) >= 2:
+        found["spread"] = float(difference.std(ddof=1))
+    if measured:
+        found["standard_error"] = float(np.sqrt(np.mean(judged["standard_error"].to_numpy(dtype=float) ** 2)))
+        found["components"] = _components(judged)
     return found
 
 
