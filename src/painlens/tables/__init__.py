@@ -21,8 +21,7 @@ from painlens.tables.manifest import (
     watched_then,
     write_manifest,
 )
-from painlens.tables.of_faces import CONCEPTS, FACES, FRAMES, SPLIT, SUGGESTIONS
-from painlens.tables.of_findings import (
+from painlens.tables.of_concepts import (
     ASSOCIATION,
     CAUSES,
     CLASS_ASSOCIATION,
@@ -30,19 +29,22 @@ from painlens.tables.of_findings import (
     DIRECTIONS,
     LABEL_NOISE,
     LAYERS,
+    RELIABILITY,
+    REPLICATION,
+    VERDICTS,
+)
+from painlens.tables.of_faces import CONCEPTS, FACES, FRAMES, SPLIT, SUGGESTIONS
+from painlens.tables.of_networks import CONFUSION, ERRORS, HISTORY, METRICS, PREDICTIONS, PREVALENCE, TWINS
+from painlens.tables.of_relevance import (
     LEDGER,
     NORMALISED,
     RANDOMISED,
     RANKING,
     REGIONS,
-    RELIABILITY,
-    REPLICATION,
     SHARES,
     TRUST,
     UNTAUGHT,
-    VERDICTS,
 )
-from painlens.tables.of_networks import CONFUSION, ERRORS, HISTORY, METRICS, PREDICTIONS, PREVALENCE, TWINS
 from painlens.tables.schema import Column, Schema, conform, empty
 
 SCHEMAS = {

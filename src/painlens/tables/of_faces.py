@@ -1,5 +1,6 @@
 """Tables about frames and faces."""
 
+from painlens.tables.columns import CONCEPT, CONSENT, FACE, FRAME, PERSON
 from painlens.tables.schema import Column, Schema
 
 FRAMES = Schema(
@@ -30,8 +31,7 @@ FRAMES = Schema(
         "box_h": Column("real", "owner's face box, height in pixels", required=False),
         "part": Column("text", "the owner's part: train, validation or test", required=False),
         "sha256": Column("text", "digest of the file of a frame that takes part", required=False),
-        "consent_display": Column("text", "may be shown to the lab: true, false or unknown"),
-        "consent_publish": Column("text", "may be shown outside the lab: true, false or unknown"),
+        **CONSENT,
     },
 )
 
@@ -40,9 +40,9 @@ FACES = Schema(
     "one kept frame and the face found in it, or the reason why none was",
     ("frame_id",),
     {
-        "frame_id": Column("text", "as in frames"),
+        **FRAME,
         "database": Column("text", "name in the study"),
-        "participant": Column("text", "the person"),
+        **PERSON,
         "sequence": Column("text", "as in frames"),
         "label": Column("text", "class"),
         "found": Column("flag", "a face was found"),
@@ -58,8 +58,7 @@ FACES = Schema(
         "angle_deg": Column("real", "turn of the crop about its centre; 0: not aligned", required=False),
         "sex": Column("text", "f, m or missing", required=False),
         "age": Column("real", "years", required=False),
-        "consent_display": Column("text", "true, false or unknown"),
-        "consent_publish": Column("text", "true, false or unknown"),
+        **CONSENT,
     },
 )
 
@@ -69,8 +68,8 @@ SUGGESTIONS = Schema(
     ("concept", "frame_id"),
     {
         "database": Column("text", "name in the study"),
-        "frame_id": Column("text", "as in frames"),
-        "participant": Column("text", "the person"),
+        **FRAME,
+        **PERSON,
         "concept": Column("text", "eyes-closed or teeth-visible"),
         "measure": Column("text", "what was measured, by which network"),
         "value": Column("real", "the measure; missing where the mesh found no face"),
@@ -85,7 +84,7 @@ SPLIT = Schema(
     ("participant",),
     {
         "database": Column("text", "name in the study"),
-        "participant": Column("text", "the person"),
+        **PERSON,
         "part": Column("text", "train, validation or test"),
         "faces": Column("integer", "faces of the participant"),
         # one text column per half split follows: half=0, half=1 ... with 'a', 'b' for training participants; with
@@ -98,10 +97,9 @@ CONCEPTS = Schema(
     "the label of one concept on one test face",
     ("concept", "database", "frame_id"),
     {
-        "concept": Column("text", "name in the study"),
-        "database": Column("text", "database of the face"),
-        "frame_id": Column("text", "as in frames"),
-        "participant": Column("text", "the person"),
+        **CONCEPT,
+        **FACE,
+        **PERSON,
         "label": Column("text", "class of the face"),
         "value": Column("flag", "the concept is present; missing where nobody could tell"),
         "source": Column("text", "truth, or the file it came from"),

@@ -1,5 +1,6 @@
 """Tables about networks and their answers."""
 
+from painlens.tables.columns import CONCEPT, FACE, MODEL, NETWORK, OVER_PEOPLE, PERSON
 from painlens.tables.schema import Column, Schema
 
 HISTORY = Schema(
@@ -23,11 +24,9 @@ PREDICTIONS = Schema(
     "the answer of one network to one test face",
     ("model", "replicate", "database", "frame_id"),
     {
-        "model": Column("text", "database that the network was trained on"),
-        "replicate": Column("text", "seed=0 ..., half=0a ..."),
-        "database": Column("text", "database of the face"),
-        "frame_id": Column("text", "as in frames"),
-        "participant": Column("text", "the person"),
+        **NETWORK,
+        **FACE,
+        **PERSON,
         "label": Column("text", "true class"),
         "predicted": Column("text", "class with the largest logit"),
         "logit:": Column("class", "logit of the class; one column per class"),
@@ -39,8 +38,7 @@ TWINS = Schema(
     "the answers of one network to a counterfactual pair: one face without and with a concept",
     ("model", "replicate", "database", "pair"),
     {
-        "model": Column("text", "database that the network was trained on"),
-        "replicate": Column("text", "seed=0 ..., half=0a ..."),
+        **NETWORK,
         "database": Column("text", "database that the pair was rendered for"),
         "pair": Column("text", "name of the pair"),
         "participant": Column("text", "the rendered person"),
@@ -80,7 +78,7 @@ CONFUSION = Schema(
     "how often one model answers one class to the test faces of one true class of one database",
     ("model", "replicate", "database", "label", "predicted"),
     {
-        "model": Column("text", "database that the network was trained on"),
+        **MODEL,
         "replicate": Column("text", "seed=0 ..., or mean: the mean over seeds"),
         "database": Column("text", "database of the faces"),
         "label": Column("text", "true class"),
@@ -98,14 +96,13 @@ PREVALENCE = Schema(
     "how often one concept is present among the test faces of one label and database",
     ("concept", "database", "label"),
     {
-        "concept": Column("text", "name in the study"),
+        **CONCEPT,
         "database": Column("text", "database of the faces"),
         "label": Column("text", "class of the faces"),
         "faces": Column("integer", "labelled faces"),
         "present": Column("integer", "of these, with the concept"),
         "rate": Column("real", "their share, 0..1"),
-        "low": Column("real", "lower end of the interval over participants"),
-        "high": Column("real", "upper end"),
+        **OVER_PEOPLE,
     },
 )
 
@@ -115,13 +112,12 @@ ERRORS = Schema(
     ("model", "concept", "database", "label", "present"),
     {
         "model": Column("text", "database that the networks were trained on"),
-        "concept": Column("text", "name in the study"),
+        **CONCEPT,
         "database": Column("text", "database of the faces"),
         "label": Column("text", "class of the faces"),
         "present": Column("flag", "faces with (true) or without (false) the concept"),
         "faces": Column("integer", "number of faces"),
         "error_rate": Column("real", "share of wrong answers, mean over seeds"),
-        "low": Column("real", "lower end of the interval over participants"),
-        "high": Column("real", "upper end"),
+        **OVER_PEOPLE,
     },
 )

@@ -1,168 +1,16 @@
-"""Tables about relevance, concepts and verdicts."""
+"""Tables about concepts: association, decodability, causes and verdicts."""
 
+from painlens.tables.columns import CONCEPT, MODEL, NETWORK, PAIR
 from painlens.tables.schema import Column, Schema
-
-LEDGER = Schema(
-    "ledger",
-    "where the relevance of one map went",
-    ("model", "replicate", "database", "frame_id"),
-    {
-        "model": Column("text", "database that the network was trained on"),
-        "replicate": Column("text", "seed=0 ..., half=0a ..."),
-        "database": Column("text", "database of the face"),
-        "frame_id": Column("text", "as in frames"),
-        "logit": Column("real", "the explained logit: what went in at the top"),
-        "relevance": Column("real", "sum over the pixels"),
-        "bias": Column("real", "kept by biases and stabilisers"),
-        "dead": Column("real", "lost in units without a contribution that their rule counts"),
-        "error": Column("real", "what the identity of the four misses, relative to the largest", required=False),
-    },
-)
-
-SHARES = Schema(
-    "shares",
-    "relevance of one network in one facial region of one test face",
-    ("model", "replicate", "database", "frame_id", "region"),
-    {
-        "model": Column("text", "database that the network was trained on"),
-        "replicate": Column("text", "seed=0 ..., half=0a ..."),
-        "database": Column("text", "database of the face"),
-        "frame_id": Column("text", "as in frames"),
-        "participant": Column("text", "the person"),
-        "label": Column("text", "class of the face"),
-        "region": Column("text", "facial region"),
-        "area": Column("real", "share of the crop's pixels, 0..1"),
-        "raw": Column("real", "sum of relevance in the region"),
-        "max": Column("real", "the same after division of the map by its largest absolute value"),
-        "sum-abs": Column("real", "the same after division by the sum of absolute relevance"),
-        "logit": Column(
-            "real", "the same after division by the root mean square of the network's logit", required=False
-        ),
-    },
-)
-
-REGIONS = Schema(
-    "regions",
-    "mean relevance of two models in one facial region, and their difference",
-    ("model_a", "model_b", "normalisation", "database", "label", "region"),
-    {
-        "model_a": Column("text", "first model"),
-        "model_b": Column("text", "second model"),
-        "normalisation": Column("text", "of the maps before subtraction: raw, max, sum-abs, logit"),
-        "database": Column("text", "database of the faces, or all"),
-        "label": Column("text", "class of the faces, or all"),
-        "region": Column("text", "facial region"),
-        "mean_a": Column("real", "mean over faces and seeds, model A"),
-        "mean_b": Column("real", "mean over faces and seeds, model B"),
-        "difference": Column("real", "A minus B"),
-        "low": Column("real", "lower end of the interval over test participants"),
-        "high": Column("real", "upper end"),
-        "faces": Column("integer", "number of faces"),
-        "participants": Column("integer", "number of participants"),
-        "low_bootstrap": Column("real", "the same by a bootstrap over participants", required=False),
-        "high_bootstrap": Column("real", "upper end", required=False),
-        "low_a": Column("real", "lower end of mean_a by that bootstrap", required=False),
-        "high_a": Column("real", "upper end", required=False),
-        "low_b": Column("real", "lower end of mean_b by that bootstrap", required=False),
-        "high_b": Column("real", "upper end", required=False),
-    },
-)
-
-TRUST = Schema(
-    "trust",
-    "one check of the maps of one model, or of a pair of models",
-    ("model", "method", "check"),
-    {
-        "model": Column("text", "model, or the pair 'a - b'"),
-        "method": Column("text", "attribution method; edges: the method that must fail"),
-        "check": Column("text", "what was checked"),
-        "value": Column("real", "mean over faces"),
-        "low": Column("real", "lower end of its interval over participants (bootstrap)"),
-        "high": Column("real", "upper end"),
-        "bound": Column("real", "what separates pass from fail"),
-        "badge": Column("text", "pass, fail or unclear: the interval holds the bound"),
-        "faces": Column("integer", "number of faces"),
-        "participants": Column("integer", "number of participants"),
-    },
-)
-
-RANDOMISED = Schema(
-    "randomised",
-    "how alike maps remain when a network's layers are randomised from the logits downwards",
-    ("model", "method", "layers"),
-    {
-        "model": Column("text", "database that the network was trained on"),
-        "method": Column("text", "attribution method; edges: the method that must fail"),
-        "layers": Column("integer", "layers with shuffled weights, counted from the logits"),
-        "of": Column("integer", "layers with weights"),
-        "similarity": Column("real", "to the map of the network as it is, mean over faces"),
-        "low": Column("real", "lower end of its interval over participants (bootstrap)"),
-        "high": Column("real", "upper end"),
-        "faces": Column("integer", "number of faces"),
-        "participants": Column("integer", "number of participants"),
-    },
-)
-
-UNTAUGHT = Schema(
-    "untaught",
-    "relevance of one facial region in a network, and in one that was trained on permuted labels: a floor",
-    ("model", "region"),
-    {
-        "model": Column("text", "database that both networks were trained on"),
-        "region": Column("text", "facial region"),
-        "taught": Column("real", "sum of the max-normalised map in the region, mean over faces, right labels"),
-        "untaught": Column("real", "the same with permuted labels"),
-        "difference": Column("real", "taught minus untaught"),
-        "low": Column("real", "lower end of its interval over participants (bootstrap)"),
-        "high": Column("real", "upper end"),
-        "faces": Column("integer", "number of faces"),
-        "participants": Column("integer", "number of participants"),
-    },
-)
-
-NORMALISED = Schema(
-    "normalised",
-    "how well relevance of a concept's region tells planted from null under one normalisation",
-    ("normalisation", "concept", "model_a", "model_b"),
-    {
-        "normalisation": Column("text", "of the maps before subtraction"),
-        "concept": Column("text", "name in the study"),
-        "model_a": Column("text", "first model"),
-        "model_b": Column("text", "second model"),
-        "difference": Column("real", "A minus B of the region's relevance, with the concept minus without it"),
-        "null_rms": Column("real", "the same between networks of one database, root mean square"),
-        "ratio": Column("real", "|difference| over null_rms"),
-        "truth": Column("real", "A minus B of the twins' change of log-odds; missing without twins"),
-        "agrees": Column("real", "correlation with the twins' change of log-odds over all networks"),
-    },
-)
-
-RANKING = Schema(
-    "ranking",
-    "how well one normalisation tells planted from null in this study, beside the leading one",
-    ("normalisation",),
-    {
-        "normalisation": Column("text", "of the maps before subtraction"),
-        "score": Column("real", "geometric mean of the ratios of the normalised table, over the concepts that count"),
-        "low": Column("real", "lower end of its interval (bootstrap over test participants and null pairs)"),
-        "high": Column("real", "upper end"),
-        "behind": Column("real", "score of the leading normalisation over this one's"),
-        "behind_low": Column("real", "lower end of its interval, under the same draws"),
-        "behind_high": Column("real", "upper end"),
-        "place": Column("text", "leads, not told apart (the interval of behind holds 1), behind"),
-        "participants": Column("integer", "number of test participants"),
-        "null_pairs": Column("integer", "number of pairs of networks of one database"),
-    },
-)
 
 CAUSES = Schema(
     "causes",
     "the causal effect of one concept on one network, from counterfactual twins",
     ("model", "replicate", "concept", "database"),
     {
-        "model": Column("text", "database that the network was trained on"),
+        **MODEL,
         "replicate": Column("text", "seed=0 ..."),
-        "concept": Column("text", "name in the study"),
+        **CONCEPT,
         "database": Column("text", "database that the twins were rendered for, or all"),
         "effect": Column("real", "mean change of the target class's probability when the concept appears"),
         "effect_score": Column("real", "mean change of its log-odds"),
@@ -177,9 +25,8 @@ ASSOCIATION = Schema(
     ("measure", "concept", "model", "replicate"),
     {
         "measure": Column("text", "auroc, regression, relevance:max ..."),
-        "concept": Column("text", "name in the study"),
-        "model": Column("text", "database that the network was trained on"),
-        "replicate": Column("text", "seed=0 ..., half=0a ..."),
+        **CONCEPT,
+        **NETWORK,
         "value": Column("real", "the measure; .5 is no association for auroc"),
         "cells": Column("text", "label x database cells that were used"),
         "faces": Column("integer", "number of faces in them"),
@@ -193,7 +40,7 @@ CLASS_ASSOCIATION = Schema(
     ("class", "concept", "model"),
     {
         "class": Column("text", "class whose log-odds against all others are the score"),
-        "concept": Column("text", "name in the study"),
+        **CONCEPT,
         "model": Column("text", "database that the networks were trained on"),
         "value": Column("real", "AUROC within label x database cells, mean over seeds; .5 is no association"),
         "low": Column("real", "lower end of the interval over test participants (bootstrap)"),
@@ -210,7 +57,7 @@ DECODABILITY = Schema(
     "how well a linear SVM finds one concept in the features of one network",
     ("concept", "model", "replicate", "folds"),
     {
-        "concept": Column("text", "name in the study"),
+        **CONCEPT,
         "model": Column("text", "database that the network was trained on; emotion or random for the floors"),
         "replicate": Column("text", "seed=0 ..."),
         "folds": Column("text", "images (the paper's) or participants"),
@@ -240,9 +87,8 @@ REPLICATION = Schema(
     "the paper's paired test of one network against one network: a replication, not inference",
     ("concept", "model_a", "model_b", "replicate", "folds"),
     {
-        "concept": Column("text", "name in the study"),
-        "model_a": Column("text", "first model"),
-        "model_b": Column("text", "second model"),
+        **CONCEPT,
+        **PAIR,
         "replicate": Column("text", "seed=0 ...: the networks of both models"),
         "folds": Column("text", "images (the paper's) or participants"),
         "f1_a": Column("real", "mean fold F1, model A"),
@@ -269,9 +115,8 @@ VERDICTS = Schema(
     ("measure", "concept", "model_a", "model_b", "claim"),
     {
         "measure": Column("text", "auroc (headline), regression, relevance:max, decodability:participants, cause ..."),
-        "concept": Column("text", "name in the study"),
-        "model_a": Column("text", "first model"),
-        "model_b": Column("text", "second model"),
+        **CONCEPT,
+        **PAIR,
         "claim": Column(
             "text", "networks, people, databases (decodability also fine-tunings): what the interval is about"
         ),
@@ -314,7 +159,7 @@ LAYERS = Schema(
     "how well a linear SVM finds one concept in one layer of one network: a sweep, exploratory",
     ("concept", "model", "replicate", "layer"),
     {
-        "concept": Column("text", "name in the study"),
+        **CONCEPT,
         "model": Column("text", "database that the network was trained on; emotion or random for the floors"),
         "replicate": Column("text", "seed=0 ..."),
         "layer": Column("text", "name in the study"),
@@ -333,8 +178,8 @@ DIRECTIONS = Schema(
     "how one network's score changes along one direction of a concept at the last pooling layer",
     ("concept", "model", "replicate", "direction"),
     {
-        "concept": Column("text", "name in the study"),
-        "model": Column("text", "database that the network was trained on"),
+        **CONCEPT,
+        **MODEL,
         "replicate": Column("text", "seed=0 ..."),
         "direction": Column("text", "stratified, svm-cav or pattern-cav"),
         "derivative": Column("real", "first-order change of the log-odds over the concept's step along the direction"),
@@ -352,7 +197,7 @@ RELIABILITY = Schema(
     "how far two raters agree on one concept, before adjudication",
     ("concept",),
     {
-        "concept": Column("text", "name in the study"),
+        **CONCEPT,
         "raters": Column("text", "their names"),
         "faces": Column("integer", "test faces that both rated"),
         "participants": Column("integer", "participants on them"),
@@ -372,9 +217,8 @@ LABEL_NOISE = Schema(
     "the association's difference if another rater had labelled the concept",
     ("concept", "model_a", "model_b"),
     {
-        "concept": Column("text", "name in the study"),
-        "model_a": Column("text", "first model"),
-        "model_b": Column("text", "second model"),
+        **CONCEPT,
+        **PAIR,
         "difference": Column("real", "AUROC, A minus B, with the labels as they are"),
         "noisy": Column("real", "mean over draws with labels changed as often as raters disagree"),
         "low": Column("real", "2.5th percentile over the draws"),
