@@ -1,6 +1,8 @@
 """Networks that the fast engine does not read, other methods, and what is refused before any map is made."""
 
+import gc
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -240,6 +242,38 @@ def test_chunks_are_halved_when_memory_runs_out(error: Exception) -> None:
     ]  # fmt: skip
     chunks.run(slice(20, 22), work)
     assert chunks.size == 2  # the smaller size is kept
+
+
+def test_memory_of_a_failed_chunk_is_free_before_the_next_one() -> None:
+    held: list[weakref.ref[Tensor]] = []
+    alive: list[bool] = []
+
+    def work(rows: slice) -> None:
+        maps = torch.zeros(rows.stop - rows.start)
+        held.append(weakref.ref(maps))
+        if len(maps) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    Chunks(4, lambda message: alive.append(held[-1]() is not None)).run(slice(0, 4), work)  # noqa: ARG005
+    assert alive == [False]
+
+
+@pytest.mark.parametrize("method", ["lrp", "zennit", "grad-cam"])
+def test_nothing_is_kept_of_faces_that_could_not_be_explained(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, settings = SmallFaceNetwork(), Attribution.model_validate({"method": method})
+    attribute(network, faces(2, seed=1), settings=settings, batch=2, notice=lambda message: None)  # noqa: ARG005
+    kept = tensors()
+    monkeypatch.setattr("painlens.attributions.to_arrays", lambda found: found.nothing)  # an error behind the maps
+    with pytest.raises(AttributeError, match="nothing"):
+        attribute(network, faces(2, seed=1), settings=settings, batch=2, notice=lambda message: None)  # noqa: ARG005
+    assert tensors() <= kept
+    assert not any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in network.modules())
+
+
+def tensors() -> int:
+    """Tensors of this process that something holds."""
+    gc.collect()
+    return sum(type(held) is Tensor for held in gc.get_objects())
 
 
 def test_one_face_that_does_not_fit_is_an_error_and_others_are_passed_on() -> None:

@@ -43,21 +43,28 @@ class Chunks:
         start = rows.start
         while start < rows.stop:
             chunk = slice(start, min(start + self._size, rows.stop))
-            try:
-                work(chunk)
-            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise
+            if self._fits(chunk, work):
+                start = chunk.stop
+            else:  # here, where the error and with it all that the failed attempt held are gone
                 self._halve(chunk)
-                continue
-            start = chunk.stop
+
+    @staticmethod
+    def _fits(chunk: slice, work: Callable[[slice], None]) -> bool:
+        """Do the work for a chunk; whether there was memory for it."""
+        try:
+            work(chunk)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return False
+        return True
 
     def _halve(self, chunk: slice) -> None:
         tried = chunk.stop - chunk.start
         if tried == 1:
             raise DataError(
                 "one face needs more memory than there is; free memory on the device, or use a smaller faces.size"
-            ) from None
+            )
         self._size = max(1, tried // 2)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

@@ -39,6 +39,7 @@ BOUNDS: dict[str, tuple[float, bool]] = {
     "deletion": (0.0, True),
     "insertion": (0.0, True),
     "difference deletion": (0.0, True),
+    "difference insertion": (0.0, True),
     "small shifts": (0.5, True),
     "beyond the null band": (0.0, True),
 }
@@ -86,25 +87,33 @@ def faithfulness(faces: Faces, maps: Maps, logit: Logit, *, rng: np.random.Gener
     return {"deletion": values[1] - values[0], "insertion": values[2] - values[3]}
 
 
-def difference_faithfulness(faces: Faces, differences: Maps, logits: tuple[Logit, Logit]) -> Float[np.ndarray, " face"]:
+def difference_faithfulness(
+    faces: Faces, differences: Maps, logits: tuple[Logit, Logit]
+) -> dict[str, Float[np.ndarray, " face"]]:
     """Whether both logits move as a difference of maps claims.
 
-    Once the patches are hidden where A has most relevance beyond B, once those where B has most beyond A. Each model's
-    logit must fall more by its own patches: (n,), the sum of both falls beyond the other's patches, above 0 where the
-    difference is faithful. The unit of each network is the root mean square of its falls by both sets of patches over
+    Once the patches are taken where A has most relevance beyond B, once those where B has most beyond A. Each model's
+    logit must fall more when its own patches are hidden (deletion), and rise more from the blurred face when they alone
+    are shown (insertion). The unit of each network is the root mean square of its moves by both sets of patches over
     the faces, so that the mean lies between -4 and 4; a network whose logit never moves counts 0. (The spread of the
     logit over the faces is no unit: a network that answers nearly the same to all faces has almost none, and its share
     then drowns the other's.) A and B exchanged give the same.
+
+    Returns
+    -------
+    ``difference deletion`` and ``difference insertion``, each (n,): the sum over both models of the move by the own
+    patches beyond that by the other's, above 0 where the difference is faithful.
     """
     blurred = _blurred(faces)
-    hidden = [_mixed(faces, blurred, _first_patches(_blocks(sign * differences))) for sign in (1, -1)]
-    total = np.zeros(len(faces))
+    chosen = [_first_patches(_blocks(sign * differences)) for sign in (1, -1)]
+    hidden = [_mixed(faces, blurred, patches) for patches in chosen]
+    shown = [_mixed(blurred, faces, patches) for patches in chosen]
+    falls, rises = np.zeros(len(faces)), np.zeros(len(faces))
     for logit, (own, other) in zip(logits, ((0, 1), (1, 0)), strict=True):
-        before = logit(faces)
-        falls = np.stack([before - logit(hidden[own]), before - logit(hidden[other])])
-        unit = float(np.sqrt((falls**2).mean()))
-        total += (falls[0] - falls[1]) / unit if unit > 0 else 0.0
-    return total
+        whole, nothing = logit(faces), logit(blurred)
+        falls += _beyond(whole - logit(hidden[own]), whole - logit(hidden[other]))
+        rises += _beyond(logit(shown[own]) - nothing, logit(shown[other]) - nothing)
+    return {"difference deletion": falls, "difference insertion": rises}
 
 
 def shifted(faces: Faces, step: tuple[int, int]) -> Faces:
@@ -210,6 +219,12 @@ def _standard_ranks(blocks: Float[np.ndarray, "face row column"]) -> Float[np.nd
     ranks = ranks - ranks.mean(axis=1, keepdims=True)
     length = np.sqrt((ranks**2).sum(axis=1, keepdims=True))
     return np.divide(ranks, length, out=np.full_like(ranks, np.nan), where=length > 0)
+
+
+def _beyond(own: Float[np.ndarray, " face"], other: Float[np.ndarray, " face"]) -> Float[np.ndarray, " face"]:
+    """Moves of one network's logit by its own patches minus those by the other's, in units of all its moves."""
+    unit = float(np.sqrt((np.stack([own, other]) ** 2).mean()))
+    return (own - other) / unit if unit > 0 else np.zeros(len(own))
 
 
 def _first_patches(ranks: Float[np.ndarray, "face row column"]) -> np.ndarray:

@@ -74,9 +74,9 @@ class Differences(Section):
     """How two relevance maps of one face are subtracted."""
 
     normalisation: Literal["paper", "raw", "logit", "max", "sum-abs"] = Field(
-        default="paper",
-        description="of single faces before subtraction; paper: raw maps, the difference is scaled; logit: by the root "
-        "mean square of the network's logit; max, sum-abs: of each map",
+        default="max",
+        description="of single faces before subtraction; max (recovered planted differences best), sum-abs: of each "
+        "map; logit: by the root mean square of the network's logit; paper: raw maps, the difference is scaled",
     )
     bootstrap: int = Field(
         default=1000, ge=0, description="draws over test participants for regions and normalisations (ours); 0: none"

@@ -193,7 +193,7 @@ def _pair_checks(
     found = differences.difference(maps[a], maps[b], "max")
     logits = (materials[a].logit(networks[a]), materials[b].logit(networks[b]))
     moved = trust.difference_faithfulness(material.faces, found, logits)
-    rows = [material.row(name, method, "difference deletion", moved)]
+    rows = [material.row(name, method, check, values) for check, values in moved.items()]
     if not null[a]:
         return rows
     alike = trust.agreement([(model, own) for model in pair for own in null[model]])

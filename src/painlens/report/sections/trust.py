@@ -22,6 +22,8 @@ _MEANING = {
     "small shifts": "similarity of the map of a moved face to the moved map",
     "difference deletion": "patches with more relevance in A, or in B, are hidden: fall of each logit by its own "
     "minus by the other's, in units of that network's falls (root mean square); both networks together, at most 4",
+    "difference insertion": "only those patches are shown on the blurred face: rise of each logit by its own minus by "
+    "the other's, in the same kind of units",
     "beyond the null band": "similarity within a database minus similarity between databases",
 }
 _HOW = {
