@@ -8,16 +8,15 @@ import sqlite3
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from painlens.annotations.queues import Shown, adjudication_open, disputes_of
 from painlens.annotations.tasks import Task, may_adjudicate
 from painlens.web import answers
 from painlens.web.access import require
-from painlens.web.annotate import screen
-from painlens.web.answers import explained, gate, task_of
-from painlens.web.pages import Link, refuse, render
+from painlens.web.answers import explained, gate
+from painlens.web.pages import Link
 
 
 @require("adjudicator")
@@ -38,29 +37,26 @@ def _row(connection: sqlite3.Connection, task: Task, person: str, shown: Shown) 
 @explained
 def page(request: Request) -> Response:
     """The screen for the disagreements of one task."""
-    run, person = request.app.state.run, request.state.person.name
-    with run.connect() as connection:
-        task = task_of(connection, request)
-        if task is None:
-            return refuse(request, 404, "There is no such task.")
-        reason = _closed(connection, task, person, gate(run))
-    if reason:
-        return refuse(request, 409, reason)
-    return render(request, "annotate_task.html.j2", **screen(request, task, "adjudicate"))
+    shown = gate(request.app.state.run)
+
+    def refusal(connection: sqlite3.Connection, task: Task, person: str) -> tuple[int, str] | None:
+        reason = _closed(connection, task, person, shown)
+        return (409, reason) if reason else None
+
+    return answers.screen(request, "adjudicate", refusal)
 
 
 @require("adjudicator")
 @explained
 def queue(request: Request) -> Response:
     """Which disagreements come next, with the unnamed answers."""
-    run, person = request.app.state.run, request.state.person.name
-    with run.connect() as connection:
-        shown = gate(run)
-        task = task_of(connection, request)
-        if task is None or _closed(connection, task, person, shown):
-            return refuse(request, 404, "There is no such task for you.")
+    shown = gate(request.app.state.run)
+
+    def following(connection: sqlite3.Connection, task: Task, person: str) -> dict[str, Any]:
         found, given = disputes_of(connection, task, person, shown=shown, at_most=answers.AHEAD)
-    return JSONResponse(vars(found) | {"answers": given})
+        return vars(found) | {"answers": given}
+
+    return answers.queue(request, lambda c, task, person: not _closed(c, task, person, shown), following)
 
 
 @require("adjudicator")

@@ -20,7 +20,7 @@ from painlens.annotations.store import StoreError
 from painlens.annotations.tasks import Task, find_task, list_tasks
 from painlens.web import people
 from painlens.web.index import RunError
-from painlens.web.pages import refuse, render
+from painlens.web.pages import json_for_script, refuse, render
 from painlens.web.run import Run
 
 LOG = logging.getLogger("painlens.web")
@@ -28,6 +28,8 @@ AHEAD = 180  # pictures that a browser may hold: minutes of work without a conne
 MOST_ANSWERS = 200  # in one request
 BODY_BYTES = 200_000
 Text = Annotated[str, Field(max_length=600)]
+Allowed = Callable[[sqlite3.Connection, Task, str], bool]
+Refusal = Callable[[sqlite3.Connection, Task, str], tuple[int, str] | None]
 
 
 class _Answer(BaseModel):
@@ -97,7 +99,42 @@ def task_of(connection: sqlite3.Connection, request: Request) -> Task | None:
     return find_task(connection, str(request.path_params["task"]))
 
 
-async def receive(request: Request, part: Part, allowed: Callable[[sqlite3.Connection, Task, str], bool]) -> Response:
+def screen(request: Request, part: Part, refusal: Refusal) -> Response:
+    """The screen for one task; `refusal` says by status and sentence why a person does not get it."""
+    run, person = request.app.state.run, request.state.person
+    with run.connect() as connection:
+        task = task_of(connection, request)
+        if task is None:
+            return refuse(request, 404, "There is no such task.")
+        refused = refusal(connection, task, person.name)
+    if refused:
+        return refuse(request, *refused)
+    data = {
+        "part": part,
+        "base": f"/{part}/{task.task_id}",
+        # Answers wait in the browser under this name, so that nobody sends those of somebody else.
+        "scope": f"{part}:{task.task_id}:{person.person_id}",
+        "ahead": AHEAD,
+        "batch": MOST_ANSWERS // 2,
+    }
+    guideline = [part.strip() for part in task.guideline.split("\n\n") if part.strip()]
+    told = {"task": task, "guideline": guideline, "part": part, "data": json_for_script(data)}
+    return render(request, "annotate_task.html.j2", **told)
+
+
+def queue(
+    request: Request, allowed: Allowed, following: Callable[[sqlite3.Connection, Task, str], dict[str, Any]]
+) -> Response:
+    """What comes next for a person who may answer, as the browser's script reads it."""
+    person = request.state.person.name
+    with request.app.state.run.connect() as connection:
+        task = task_of(connection, request)
+        if task is None or not allowed(connection, task, person):
+            return refuse(request, 404, "There is no such task for you.")
+        return JSONResponse(following(connection, task, person))
+
+
+async def receive(request: Request, part: Part, allowed: Allowed) -> Response:
     """Store answers and say what became of each; a malformed request stores nothing.
 
     Parameters
@@ -114,7 +151,7 @@ async def receive(request: Request, part: Part, allowed: Callable[[sqlite3.Conne
     return await run_in_threadpool(_stored, request, sent, part, allowed)
 
 
-def picture(request: Request, part: Part, allowed: Callable[[sqlite3.Connection, Task, str], bool]) -> Response:
+def picture(request: Request, part: Part, allowed: Allowed) -> Response:
     """One picture of a task, if this person may see it at this moment.
 
     410 says that consent was withdrawn (that is logged, and the browser goes on to the next), 404 that there is no
@@ -147,9 +184,7 @@ def picture(request: Request, part: Part, allowed: Callable[[sqlite3.Connection,
     return Response(data, media_type="image/webp")
 
 
-def _stored(
-    request: Request, sent: _Answers, part: Part, allowed: Callable[[sqlite3.Connection, Task, str], bool]
-) -> Response:
+def _stored(request: Request, sent: _Answers, part: Part, allowed: Allowed) -> Response:
     def work(request: Request) -> Response:
         person = request.state.person.name
         with request.app.state.run.connect() as connection:

@@ -6,23 +6,14 @@ from painlens.metrics import in_reading_order
 from painlens.report import numbers
 from painlens.report.blocks import Plot
 from painlens.report.figures.canvas import Looks, elided, finish, rows_figure, title_below
+from painlens.report.figures.dots import dots_by_group
 
 
 def prevalence_plot(prevalence: pd.DataFrame, concept: str, databases: tuple[str, ...]) -> Plot:
     """Share of faces with a concept by label and database, with intervals over participants."""
     own = prevalence[prevalence["concept"] == concept]
-    order = {name: place for place, name in enumerate(in_reading_order(own["label"]))}
-    rows = [row for _, row in own.sort_values("label", key=lambda c: c.map(order), kind="stable").iterrows()]
-    looks = Looks(databases)
-    labels = [f"{numbers.plain(row['label'])}, {elided(str(row['database']))}" for row in rows]
-    figure, axes = rows_figure(labels)
-    for y, row in enumerate(rows):
-        name = str(row["database"])
-        looks.interval(axes, name, (float(row["low"]), float(row["high"])), y)
-        looks.dot(axes, name, float(row["rate"]), y)
-    axes.set_xlim(0, 1)
+    figure, axes, said = dots_by_group(own, Looks(databases), ("label", "database", "rate"))
     title_below(axes, "share of test faces")
-    said = "; ".join(f"{label} {numbers.number(float(r['rate']))}" for label, r in zip(labels, rows, strict=True))
     return finish(
         figure, name=f"prevalence-{concept}", title=numbers.plain(concept),
         description=f"Share of test faces with {numbers.plain(concept)}: {said}.",
