@@ -2,8 +2,6 @@
 
 import hashlib
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import h5py
@@ -12,12 +10,18 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from annotation_cases import items_of, say
 from painlens import forgetting, tables
+from painlens.annotations import exchange, store
+from painlens.annotations.forgotten_pictures import count_forgotten
+from painlens.annotations.keeping import problems_of
+from painlens.annotations.tasks import Face, create_task, find_task
+from painlens.annotations.tasks import Plan as TaskPlan
 from painlens.cli import app
 from painlens.faces import load_rows
 from painlens.forgetting import forget, plan_forgetting
 from painlens.forgotten import forgotten_file, load_forgotten, without_forgotten
-from painlens.study import parse_study
+from painlens.study import dump_study, parse_study
 from painlens.tables import DataError
 from painlens.traces import pattern_of, traces
 from painlens.workflow.run_folder import RunFolder, inputs_of, prepare_run
@@ -302,27 +306,79 @@ def test_unknown_person_is_told_with_the_nearest_names(run: RunFolder) -> None:
         plan_forgetting(run)
 
 
-def test_answers_of_annotators_are_counted_and_kept(run: RunFolder) -> None:
-    who = people(run, "test")[0]
-    with closing(opened_answers(run.root / "annotations.sqlite")) as connection, connection:
-        for number, (database, person) in enumerate([("clinical", who), ("clinical", who), ("experimental", "other")]):
-            connection.execute("INSERT INTO item VALUES (?, 'task', ?, ?)", (f"i{number}", database, person))
-            connection.execute("INSERT INTO event (item_id, person) VALUES (?, 'ann'), (?, 'bo')", (f"i{number}",) * 2)
-    left = forget(run, plan_forgetting(run, participant=who))
-    assert (left.answers, left.places) == (1, ())
-    assert left.kept == (
-        "annotations.sqlite keeps 4 answers of 2 people to 2 pictures under 'smile'; the pictures themselves are gone",
+@pytest.fixture
+def answered(run: RunFolder) -> tuple[RunFolder, str, str]:
+    """A run with an annotation store in which two people answered to two faces of a person and to one of another."""
+    who, other = people(run, "test")
+    faces = [
+        Face("clinical", f"{who}/1", who),
+        Face("clinical", f"{who}/2", who),
+        Face("clinical", f"{other}/1", other),
+    ]
+    plan = TaskPlan(annotators=2, repeats=0.0, unsure="answer", seed=1)
+    with store.opened(run.root / store.FILE, create=True) as connection:
+        task_id = create_task(
+            connection,
+            concept="smile",
+            question="Smile?",
+            guideline="Yes if so.",
+            faces=faces,
+            plan=plan,
+            created_by="r",
+        )
+        task = find_task(connection, task_id)
+        assert task is not None
+        for person in ("ann", "bo"):
+            say(connection, task, person, dict.fromkeys(items_of(connection, task), "yes"))
+    return run, who, other
+
+
+def test_answers_about_the_person_are_kept_and_count_no_more(answered: tuple[RunFolder, str, str]) -> None:
+    run, who, other = answered
+    plan = plan_forgetting(run, participant=who)
+    told = (
+        "keeps 4 answers of 2 people to 2 pictures under 'smile', but serves, exports and counts them no more; the "
+        "pictures themselves are gone"
     )
+    assert [change.what for change in plan.changes if change.place == "annotations.sqlite"] == [told]
+    left = forget(run, plan)
+    assert (left.answers, left.places, left.kept) == (1, (), (f"annotations.sqlite {told}",))
+    with store.opened(run.root / store.FILE, read_only=True) as connection:
+        labels = exchange.labels_csv(connection)
+        assert who not in labels
+        assert other in labels
+        assert who not in exchange.events_csv(connection)
+        assert problems_of(connection) == []
 
 
-def opened_answers(path: Path) -> sqlite3.Connection:
-    """A store with the columns of the annotation database that forgetting reads."""
-    connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE task (task_id TEXT, concept TEXT)")
-    connection.execute("INSERT INTO task VALUES ('task', 'smile')")
-    connection.execute("CREATE TABLE item (item_id TEXT, task_id TEXT, database TEXT, participant TEXT)")
-    connection.execute("CREATE TABLE event (event_id INTEGER PRIMARY KEY, item_id TEXT, person TEXT)")
-    return connection
+def test_plan_alone_leaves_the_store_as_it_is(answered: tuple[RunFolder, str, str]) -> None:
+    run, who, _ = answered
+    plan_forgetting(run, participant=who)
+    with store.opened(run.root / store.FILE, read_only=True) as connection:
+        assert count_forgotten(connection) == 0
+
+
+def test_store_of_a_concept_outside_the_run_is_told_too(answered: tuple[RunFolder, str, str], tmp_path: Path) -> None:
+    run, who, _ = answered
+    outside = tmp_path / "lab.sqlite"
+    (run.root / store.FILE).rename(outside)
+    concept = {"definition": "corners up", "region": "mouth", "labels": str(outside)}
+    tables.save_text(dump_study(parse_study(STUDY | {"concepts": {"smile": concept}})), run.study_file)
+    forget(run, plan_forgetting(run, participant=who))
+    with store.opened(outside, read_only=True) as connection:
+        assert who not in exchange.labels_csv(connection)
+
+
+def test_table_of_labels_that_names_the_person_is_told(run: RunFolder, tmp_path: Path) -> None:
+    who = people(run, "test")[0]
+    frames = pd.read_parquet(run.folder("frames", "clinical") / "frames.parquet")
+    own = str(frames.loc[frames["participant"] == who, "frame_id"].iloc[0])
+    table = tmp_path / "labels.csv"
+    table.write_text(f"database,frame_id,concept,value\nclinical,{own},smile,yes\nclinical,x,smile,no\n")
+    concept = {"definition": "corners up", "region": "mouth", "labels": str(table)}
+    tables.save_text(dump_study(parse_study(STUDY | {"concepts": {"smile": concept}})), run.study_file)
+    left = forget(run, plan_forgetting(run, participant=who))
+    assert left.kept == (f"{table} is yours and has 1 rows about them; take these out before the next run",)
 
 
 def test_a_store_that_cannot_be_read_is_told(run: RunFolder) -> None:

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from annotation_server import PEOPLE, Prepared, client_of, prepared_run
 from painlens.annotations import store
+from painlens.annotations.forgotten_pictures import forget_pictures
 from painlens.annotations.tasks import release_place
 from painlens.web import consent
 from painlens.web.run import Run
@@ -257,6 +258,23 @@ def test_withdrawn_consent_hides_a_face_at_once_and_is_logged(run: Prepared) -> 
     assert late.json()["outcomes"][0]["state"] == "stored"
     kinds = [r[0] for r in run.store().execute("SELECT kind FROM event WHERE item_id = ?", (before[0],))]
     assert kinds == ["withheld", "label"]
+
+
+def test_a_forgotten_face_is_gone_from_the_task_and_the_page_says_so(run: Prepared) -> None:
+    client, researcher = client_of(run, "anna"), client_of(run, "rob")
+    lessons = open_task(client, run.task)["items"]
+    post(client, run.task, *[
+        {"nonce": nonce(n), "item": i, "kind": "label", "value": "yes"} for n, i in enumerate(lessons)
+    ])  # fmt: skip
+    before = open_task(client, run.task)["items"]
+    with run.store() as connection:
+        row = connection.execute("SELECT * FROM item WHERE item_id = ?", (before[0],)).fetchone()
+        forget_pictures(connection, [row["database"]], participant=row["participant"], recorded_by="test")
+    assert client.get(f"/annotate/{run.task}/picture/{before[0]}").status_code == 410
+    assert before[0] not in open_task(client, run.task)["items"]
+    late = post(client, run.task, {"nonce": nonce(99), "item": before[0], "kind": "label", "value": "no"})
+    assert late.json()["outcomes"][0]["state"] == "refused"
+    assert "of people who were forgotten" in researcher.get(f"/tasks/{run.task}").text
 
 
 def test_a_client_cannot_log_a_face_as_withheld(run: Prepared) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -237,6 +238,16 @@ def test_a_study_file_or_a_list_that_cannot_be_read_allows_nothing(app: Starlett
     assert shown().any()
     (folder / "study.yaml").write_text("study: [broken")
     assert not shown().any()
+
+
+def test_faces_that_were_cropped_anew_are_not_shown_by_an_old_server(app: Starlette, folder: Path) -> None:
+    """Somebody may have been forgotten: the row of a face could hold another person's by now."""
+    shown, database = app.state.run.consent.shown, app.state.run.faces.database
+    assert shown()[database == "clinical"].any()
+    crops = folder / "faces" / "database=clinical" / "faces.h5"
+    os.utime(crops, ns=(1, 1))
+    assert not shown()[database == "clinical"].any()
+    assert shown()[database == "experimental"].any()
 
 
 def test_withdrawals_are_never_taken_back(app: Starlette) -> None:

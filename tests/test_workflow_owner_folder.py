@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -43,6 +45,32 @@ def test_nothing_to_do_on_an_unchanged_folder(tmp_path: Path) -> None:
     run = prepared(tmp_path)
     assert reasons(run) == {}
     assert [perform(job, run).up_to_date for job in (FRAMES, FACES)] == [True, True]
+
+
+HEAVY = {"torch", "cv2", "av", "pandas", "numpy", "pyarrow", "scipy", "sklearn", "numba", "matplotlib", "snakemake"}
+
+
+@pytest.mark.parametrize("call", [["frames", "-d", "a"], ["faces", "-d", "a"]])
+def test_nothing_to_do_is_seen_without_loading_what_would_do_it(call: list[str], tmp_path: Path) -> None:
+    run = prepared(tmp_path)
+    code = "import sys; sys.argv[0] = 'painlens'; from painlens.cli import app; app(standalone_mode=False)\n"
+    code += f"print(sorted({HEAVY} & set(sys.modules)))"
+    command = [sys.executable, "-c", code, call[0], str(run.root), *call[1:]]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert "up to date" in said[0]
+    assert said[-1] == "[]"
+
+
+def test_plan_of_finished_steps_loads_nothing_heavy(tmp_path: Path) -> None:
+    run = prepared(tmp_path)
+    code = (
+        "import sys; from pathlib import Path; from painlens.workflow import engine; "
+        "from painlens.workflow.run_folder import RunFolder; from painlens.workflow.stages import Job; "
+        "engine.run_workflow(RunFolder(Path(sys.argv[1])), targets=[Job('faces', 'a')]); "
+        f"print(sorted({HEAVY} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code, str(run.root)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1] == "[]"
 
 
 def test_exchanged_picture_makes_new_faces(tmp_path: Path) -> None:

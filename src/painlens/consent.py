@@ -15,14 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from painlens.study import Consent
 from painlens.tables import DataError, load_json, save_json
 
-if TYPE_CHECKING:  # a small server asks `refused` and cannot afford pandas
+if TYPE_CHECKING:  # a small server and a step with nothing to do ask `refused` alone, and cannot afford pandas
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 Purpose = Literal["display", "publish"]
 Listed = Literal["all", "none"] | tuple[str, ...]
@@ -92,7 +91,7 @@ def gate_of(
     nobody
         Shut for everybody: a study that is to be reported without a single face.
     """
-    may = np.zeros(len(faces), bool) if nobody else permitted(faces, purpose, settings=settings, withdrawn=withdrawn)
+    may = permitted(faces, purpose, settings=settings, withdrawn=withdrawn) & (not nobody)
     open_to = faces.loc[may, ["database", "frame_id"]].astype(str)
     return Gate(purpose, frozenset(open_to.itertuples(index=False, name=None)))
 
@@ -103,7 +102,7 @@ def permitted(
     *,
     settings: Mapping[str, Consent] | None = None,
     withdrawn: Collection[tuple[str, str]] = (),
-) -> NDArray[np.bool_]:
+) -> "NDArray[np.bool_]":
     """Per row whether the face may be shown: the flag says 'true', and nobody said no since.
 
     Parameters
@@ -121,6 +120,8 @@ def permitted(
     DataError
         The purpose is unknown.
     """
+    import numpy as np
+
     if purpose not in PURPOSES:
         raise DataError(f"consent must be {' or '.join(PURPOSES)}, got '{purpose}'")
     may = (faces[f"consent_{purpose}"].astype("string").fillna("unknown") == TRUE).to_numpy(dtype=bool)

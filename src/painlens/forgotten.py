@@ -10,10 +10,12 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from painlens.tables import DataError, load_json, save_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FOLDER = "forgotten"
 _ROUNDS = 20_000
@@ -63,7 +65,7 @@ def remember_to_forget(run: Path, database: str, *, participants: Iterable[str] 
     save_json(record, forgotten_file(run, database))
 
 
-def without_forgotten(frames: pd.DataFrame, run: Path, database: str) -> pd.DataFrame:
+def without_forgotten(frames: "pd.DataFrame", run: Path, database: str) -> "pd.DataFrame":
     """The rows of FRAMES without forgotten participants, and without their frames' names in other rows' reasons.
 
     Raises

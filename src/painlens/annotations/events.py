@@ -136,6 +136,8 @@ def _judge(connection: sqlite3.Connection, answer: Answer, *, person: str, task_
 
 def _impossible(connection: sqlite3.Connection, answer: Answer, *, person: str, part: Part) -> str:
     """Why a new answer does not fit what has happened so far; empty if it does."""
+    if is_forgotten(connection, answer.item_id):
+        return "this face is gone, nobody is asked about it any more"
     if part == "adjudicate" and not disputed(connection, answer.item_id):
         return "this face does not wait for an adjudicator"
     if answer.kind != "undo":
@@ -145,6 +147,12 @@ def _impossible(connection: sqlite3.Connection, answer: Answer, *, person: str, 
         (answer.supersedes, person, answer.item_id, part),
     ).fetchone()
     return "" if target else "there is no answer of yours to undo"
+
+
+def is_forgotten(connection: sqlite3.Connection, item_id: str) -> bool:
+    """Whether a picture shows somebody who was forgotten: nobody is asked about it any more."""
+    row = connection.execute("SELECT 1 FROM forgotten_item WHERE item_id = ?", (item_id,)).fetchone()
+    return row is not None
 
 
 def disputed(connection: sqlite3.Connection, item_id: str) -> bool:

@@ -30,7 +30,7 @@ _OPEN = ("incomplete", "disagreement")
 
 
 def events_csv(connection: sqlite3.Connection, *, task_id: str | None = None, names: bool = False) -> str:
-    """Every event as one CSV row, in the order in which they happened.
+    """Every event as one CSV row, in the order in which they happened; those about forgotten people are left out.
 
     Parameters
     ----------
@@ -41,7 +41,8 @@ def events_csv(connection: sqlite3.Connection, *, task_id: str | None = None, na
     """
     rows = connection.execute(
         "SELECT e.*, t.concept, i.database, i.frame_id, i.participant, i.kind AS item_kind FROM event e"
-        " JOIN task t USING (task_id) JOIN item i USING (item_id) WHERE ?1 IS NULL OR e.task_id = ?1 ORDER BY event_id",
+        " JOIN task t USING (task_id) JOIN present_item i USING (item_id)"
+        " WHERE ?1 IS NULL OR e.task_id = ?1 ORDER BY event_id",
         (task_id,),
     )
     aliases = {} if names else _aliases(connection)
@@ -132,7 +133,7 @@ def _import_concept(
     assert task is not None
     items = {
         (row["database"], row["frame_id"]): row["item_id"]
-        for row in connection.execute("SELECT * FROM item WHERE task_id = ?", (task_id,))
+        for row in connection.execute("SELECT * FROM present_item WHERE task_id = ?", (task_id,))
     }
     new = 0
     for person in people:

@@ -76,7 +76,7 @@ def problems_of_pictures(connection: sqlite3.Connection, crop: Callable[[str, st
     """
     gone, changed = [], []
     rows = connection.execute(
-        "SELECT DISTINCT i.database, i.frame_id, i.sha256 FROM item i JOIN event e USING (item_id)"
+        "SELECT DISTINCT i.database, i.frame_id, i.sha256 FROM present_item i JOIN event e USING (item_id)"
         " WHERE i.kind = 'face' AND e.kind = 'label' AND i.sha256 <> '' ORDER BY 1, 2"
     )
     for database, frame_id, digest in rows:

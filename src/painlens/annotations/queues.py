@@ -60,7 +60,8 @@ def queue_of(
         Show the training pictures once more.
     """
     rows = connection.execute(
-        "SELECT item_id, kind, database, frame_id, participant, repeats FROM item WHERE task_id = ?", (task.task_id,)
+        "SELECT item_id, kind, database, frame_id, participant, repeats FROM present_item WHERE task_id = ?",
+        (task.task_id,),
     ).fetchall()
     answered = {
         row["item_id"]

@@ -53,6 +53,7 @@ def tasks(run: RunArgument) -> None:
 
     Example: `painlens annotations tasks runs/demo`
     """
+    from painlens.annotations.forgotten_pictures import count_forgotten, describe_forgotten
     from painlens.annotations.tasks import annotators_of, list_tasks
 
     with _store(run) as connection:
@@ -63,6 +64,8 @@ def tasks(run: RunArgument) -> None:
             people = ", ".join(annotators_of(connection, task.task_id)) or "nobody yet"
             counts = ", ".join(f"{count} {state}" for state, count in states)
             typer.echo(f"{task.task_id}  {task.concept}: {task.question}\n    {counts}; annotators: {people}")
+            if gone := describe_forgotten(count_forgotten(connection, task.task_id)):
+                typer.echo(f"    {gone}")
 
 
 @app.command()
@@ -220,6 +223,7 @@ def check(run: RunArgument) -> None:
 
     Example: `painlens annotations check runs/demo`
     """
+    from painlens.annotations.forgotten_pictures import count_forgotten, describe_forgotten
     from painlens.annotations.keeping import problems_of, problems_of_pictures
     from painlens.web.index import RunError
     from painlens.web.run import Run
@@ -233,8 +237,9 @@ def check(run: RunArgument) -> None:
         if crop is not None:
             problems += problems_of_pictures(connection, crop)
         count = connection.execute("SELECT count(*) FROM event").fetchone()[0]
+        gone = describe_forgotten(count_forgotten(connection))
     for problem in problems:
         typer.secho(problem, fg=typer.colors.RED)
     if problems:
         raise typer.Exit(CHECK_FAILED)
-    typer.echo(f"{count} events, no problem found")
+    typer.echo(f"{count} events, no problem found{f'; {gone}' if gone else ''}")

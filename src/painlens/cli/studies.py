@@ -35,12 +35,9 @@ def run(
 
 def _run_all(run_folder: RunFolder, *, cores: int | None, dry_run: bool, profile: str) -> None:
     """Run the workflow, print the verdict, exit with what the study's expectation says."""
-    from painlens.databases.comparable import assert_comparable
     from painlens.workflow.engine import run_workflow
 
     try:
-        study = run_folder.study()
-        assert_comparable(study.databases, target=study.attribution.target)
         code = run_workflow(run_folder, cores=cores, dry_run=dry_run, profile=profile)
     except DataError as error:
         fail(error, REFUSED)

@@ -18,7 +18,16 @@ import pandas as pd
 
 from painlens import tables
 from painlens.faces.store import keep_rows
-from painlens.forgetting.people_files import ANSWERS, NOTEBOOK, count_ties, kept_answers, untie
+from painlens.forgetting.people_files import (
+    ANSWERS,
+    NOTEBOOK,
+    count_ties,
+    kept_answers,
+    named_in_tables,
+    stores_of,
+    untie,
+    withdraw_answers,
+)
 from painlens.forgetting.sealing import KEPT_STAGES, jobs_up_to_date, seal
 from painlens.forgetting_rendered import forget_rendered
 from painlens.forgotten import FOLDER, remember_to_forget, without_forgotten
@@ -72,7 +81,7 @@ class Left:
     places: tuple[str, ...]
     """Other files of the run that still name the person: there should be none."""
     kept: tuple[str, ...] = ()
-    """What the annotation database keeps, concept by concept, in words."""
+    """What annotation stores keep without counting it, concept by concept, and tables outside the run, in words."""
 
 
 def plan_forgetting(run: RunFolder, *, participant: str = "", database: str = "") -> Plan:
@@ -101,7 +110,7 @@ def plan_forgetting(run: RunFolder, *, participant: str = "", database: str = ""
         names = _databases_with(run, participant, names)
     jobs = _jobs_gone(run, study, participant, names)
     changes = [*_changed_rows(run, participant, names), *_untied(run, participant, names)]
-    changes += [*_removed(run, jobs), *_copies(run)]
+    changes += [*_answers(run, study, participant, names), *_removed(run, jobs), *_copies(run)]
     return Plan(participant, names, tuple(changes), tuple(jobs))
 
 
@@ -116,7 +125,12 @@ def forget(run: RunFolder, plan: Plan) -> Left:
     for name in plan.databases:
         people = [plan.participant] if plan.participant else []
         remember_to_forget(run.root, name, participants=people, whole=not plan.participant)
-    untie(run.root, {name: _frames_of(run, name, plan.participant) for name in plan.databases})
+    gone = {name: _frames_of(run, name, plan.participant) for name in plan.databases}
+    untie(run.root, gone)
+    told = [
+        one for path in stores_of(run.root, study) for one in withdraw_answers(path, plan.databases, plan.participant)
+    ]
+    told += named_in_tables(study, gone)
     for job in reversed(plan.recompute):
         shutil.rmtree(run.folder(job.stage, job.database, job.replicate), ignore_errors=True)
     for name in plan.databases:
@@ -127,19 +141,19 @@ def forget(run: RunFolder, plan: Plan) -> Left:
         shutil.rmtree(run.root / name, ignore_errors=True)
     if plan.participant:
         seal(run, run.study(), sealed)
-    return left_of(run, plan)
+    return left_of(run, plan, kept=tuple(told))
 
 
-def left_of(run: RunFolder, plan: Plan) -> Left:
+def left_of(run: RunFolder, plan: Plan, *, kept: tuple[str, ...] = ()) -> Left:
     """What still names the forgotten person in a run; for a database nothing is looked for beyond its folders."""
     if not plan.participant:
         places = [run.folder(stage, name) for stage in KEPT_STAGES[:4] for name in plan.databases]
         there = tuple(str(place.relative_to(run.root)) for place in places if place.exists())
-        return Left(0, there, kept_answers(run.root, plan.databases))
+        return Left(0, there, kept)
     found = traces(run.root, [plan.participant])
     answers = [path for path in found if path.name.startswith(ANSWERS)]
     places = [path.relative_to(run.root).as_posix() for path in found if path not in answers]
-    return Left(len(answers), tuple(places), kept_answers(run.root, plan.databases, plan.participant))
+    return Left(len(answers), tuple(places), kept)
 
 
 # What is planned -----------------------------------------------------------------------------------------------------
@@ -227,6 +241,14 @@ def _untied(run: RunFolder, participant: str, names: Sequence[str]) -> Iterator[
     ties = count_ties(run.root, {name: _frames_of(run, name, participant) for name in names})
     if ties:
         yield Change(NOTEBOOK, f"{ties} ties of hypotheses to the faces are removed; the words stay")
+
+
+def _answers(run: RunFolder, study: Study, participant: str, names: Sequence[str]) -> Iterator[Change]:
+    """Answers of annotators that will count no more."""
+    for path in stores_of(run.root, study):
+        root = run.root.resolve()
+        place = path.resolve().relative_to(root).as_posix() if path.resolve().is_relative_to(root) else str(path)
+        yield from (Change(place, one.removeprefix(f"{path.name} ")) for one in kept_answers(path, names, participant))
 
 
 def _frames_of(run: RunFolder, name: str, participant: str) -> frozenset[str] | None:

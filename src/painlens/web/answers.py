@@ -154,8 +154,8 @@ async def receive(request: Request, part: Part, allowed: Allowed) -> Response:
 def picture(request: Request, part: Part, allowed: Allowed) -> Response:
     """One picture of a task, if this person may see it at this moment.
 
-    410 says that consent was withdrawn (that is logged, and the browser goes on to the next), 404 that there is no
-    such picture for this person, or that it has not been computed.
+    410 says that consent was withdrawn (that is logged) or the person was forgotten, and the browser goes on to the next;
+    404 that there is no such picture for this person, or that it has not been computed.
     """
     run: Run = request.app.state.run
     person = request.state.person
@@ -167,12 +167,13 @@ def picture(request: Request, part: Part, allowed: Allowed) -> Response:
         known = task is not None and item is not None and item["task_id"] == task.task_id
         if not known or task is None or item is None or not allowed(connection, task, person.name):
             return refuse(request, 404, "There is no such picture for you.")
-        if part == "adjudicate" and not events.disputed(connection, item["item_id"]):
+        gone = events.is_forgotten(connection, item["item_id"])
+        if part == "adjudicate" and not gone and not events.disputed(connection, item["item_id"]):
             return refuse(request, 404, "There is no such picture for you.")
         if item["kind"] == "training":
             return Response(cast(bytes, item["picture"]), media_type="image/webp")
         face = f"task {task.task_id} face {item['database']} {item['frame_id']}"
-        if not gate(run)(item["database"], item["frame_id"]):
+        if gone or not gate(run)(item["database"], item["frame_id"]):
             withheld = Answer(secrets.token_urlsafe(18), item["item_id"], "withheld", note="no consent to display")
             events.append(connection, [withheld], person=person.name, task_id=task.task_id, part=part)
             return refuse(request, 410, "This face may no longer be shown.")

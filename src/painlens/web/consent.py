@@ -2,11 +2,13 @@
 
 The rule is that of `painlens.consent`, asked anew for every request and without pandas. The tables tell
 what held when the frames were listed. A withdrawal is recorded in the annotation database and holds at once; the run's
-list of withdrawals and the study file count too.
+list of withdrawals and the study file count too. Where a database's crops were made anew, or lost somebody, since the
+server was started, none of its faces is shown until it is started again: a row could be another person's by now.
 """
 
 import json
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +33,8 @@ class ConsentGate:
         self._state: tuple[int, ...] | None = None
         self._shown: NDArray[np.bool_] = np.zeros(len(run.faces), bool)
         faces = run.faces
+        self._crops = {name: run.folder.folder("faces", name) / "faces.h5" for name in dict.fromkeys(faces.database)}
+        self._begun = {name: _time_of(path) for name, path in self._crops.items()}
         self._rows: dict[tuple[str, str], list[int]] = {}
         for row, key in enumerate(zip(faces.database, faces.participant, strict=True)):
             self._rows.setdefault(key, []).append(row)
@@ -53,11 +57,8 @@ class ConsentGate:
         """Numbers that change whenever an answer could."""
         state: list[int] = []
         for path in (self._run.folder.study_file, self._run.root / WITHDRAWN):
-            try:
-                about = path.stat()
-                state += [about.st_mtime_ns, about.st_size]
-            except OSError:
-                state += [0, -1]
+            state += _time_of(path)
+        state += [time for path in self._crops.values() for time in _time_of(path)]
         with self._run.connect() as connection:
             last = connection.execute("SELECT coalesce(max(withdrawal_id), 0) FROM withdrawal").fetchone()[0]
         return (*state, int(last))
@@ -71,6 +72,10 @@ class ConsentGate:
         gone = self._withdrawn()
         if gone is None:
             return np.zeros_like(shown)
+        for name, path in self._crops.items():
+            # Cropped anew, or somebody was forgotten: rows have other numbers. What is gone cannot be shown anyway.
+            if path.exists() and _time_of(path) != self._begun[name]:
+                shown[self._run.faces.database == name] = False
         settings = {name: database.consent for name, database in study.databases.items()}
         for (database, participant), rows in self._rows.items():
             if refused(database, participant, "display", settings, gone):
@@ -88,6 +93,15 @@ class ConsentGate:
             return gone
         except (OSError, ValueError, TypeError):
             return None
+
+
+def _time_of(path: Path) -> tuple[int, int]:
+    """Numbers that change when a file is written again."""
+    try:
+        about = path.stat()
+    except OSError:
+        return 0, -1
+    return about.st_mtime_ns, about.st_size
 
 
 def withdraw(connection: "sqlite3.Connection", database: str, participant: str, *, by: str, now: float) -> bool:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from painlens.annotations import agreement, exchange, queues, tasks
 from painlens.annotations.agreement import ANSWERS, Agreement, Estimate
+from painlens.annotations.forgotten_pictures import count_forgotten, describe_forgotten
 from painlens.annotations.store import StoreError
 from painlens.annotations.training import render_training_elsewhere
 from painlens.web import people
@@ -191,7 +192,7 @@ def page(request: Request) -> Response:
                 connection, task.task_id, confidence=run.study.replication.confidence, draws=DRAWS, seed=task.seed
             )
         flags = connection.execute(
-            "SELECT i.database, i.frame_id, count(*) AS n FROM event e JOIN item i USING (item_id)"
+            "SELECT i.database, i.frame_id, count(*) AS n FROM event e JOIN present_item i USING (item_id)"
             " WHERE e.task_id = ? AND e.kind = 'flag' GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 50",
             (task.task_id,),
         ).fetchall()
@@ -291,6 +292,7 @@ def _state(connection: Any, task: tasks.Task, shown: queues.Shown) -> dict[str, 
         "task": task,
         "faces": sum(counts.values()),
         "counts": counts,
+        "forgotten": describe_forgotten(count_forgotten(connection, task.task_id)),
         "progress": progress,
         "open": queues.adjudication_open(connection, task, shown=shown),
     }

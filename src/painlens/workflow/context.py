@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from painlens import tables
 from painlens.progress import Progress
@@ -11,6 +10,9 @@ from painlens.study import Database, Study
 from painlens.tables import Schema
 from painlens.workflow.run_folder import RunFolder
 from painlens.workflow.stages import databases_of
+
+if TYPE_CHECKING:  # a step that finds nothing to do reads no table: it does not wait for pandas
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,11 @@ class Context:
         """Folder with the ground truth of a rendered database, else None."""
         return self.run.rendered_truth(database) if databases_of(self.study)[database].synthetic else None
 
-    def load(self, stage: str, schema: Schema, *, database: str = "", file: str = "") -> pd.DataFrame:
+    def load(self, stage: str, schema: Schema, *, database: str = "", file: str = "") -> "pd.DataFrame":
         """A table that an earlier step wrote."""
         return tables.load_table(self.run.folder(stage, database) / (file or f"{schema.name}.parquet"), schema)
 
-    def save(self, table: pd.DataFrame, schema: Schema) -> Path:
+    def save(self, table: "pd.DataFrame", schema: Schema) -> Path:
         """Write a table of this step under its schema's name; its path."""
         path = self.folder / f"{schema.name}.parquet"
         tables.save_table(table, path, schema)

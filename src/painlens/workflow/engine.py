@@ -21,6 +21,7 @@ from types import FrameType
 from typing import IO
 
 from painlens.progress import VARIABLE
+from painlens.study import Study
 from painlens.workflow.display import Watch, open_display
 from painlens.workflow.estimate import duration
 from painlens.workflow.labels import describe_labels, take_labels
@@ -71,17 +72,22 @@ def run_workflow(
         Let independent steps go on after a failure.
     commands
         Folder whose ``painlens`` the steps call; None: the one of this installation.
+
+    Raises
+    ------
+    DataError
+        Something is due, and the databases of the study cannot be compared.
     """
     study = run.study()
     for sentence in describe_labels(take_labels(run, study)):
         _say(sentence)
     if dry_run:
-        for line in describe(plan(run, study, targets=targets), len(jobs_of(study))):
+        for line in describe(_sound_plan(run, study, targets), len(jobs_of(study))):
             sys.stdout.write(line + "\n")
         return 0
     try:
         with _alone(run) as lock:
-            due = plan(run, study, targets=targets)
+            due = _sound_plan(run, study, targets)
             if not due:
                 _say(f"all {len(jobs_of(study))} steps are up to date")
                 return 0
@@ -91,6 +97,16 @@ def run_workflow(
     except BusyError as error:
         _say(str(error))
         return FAILURE
+
+
+def _sound_plan(run: RunFolder, study: Study, targets: Sequence[Job]) -> list[Due]:
+    """What is due, of a study whose databases go together; where nothing is due this was seen before."""
+    due = plan(run, study, targets=targets)
+    if due:
+        from painlens.databases.comparable import assert_comparable  # readers load decoders of pictures and videos
+
+        assert_comparable(study.databases, target=study.attribution.target)
+    return due
 
 
 def snakemake_command(

@@ -9,13 +9,15 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from painlens.study import FEWEST_TESTED, Backbone, Study, Training
 from painlens.workflow.expected import Expected, expected_faces
 from painlens.workflow.run_folder import RunFolder
 from painlens.workflow.stages import EMOTION, SOURCES, databases_of, jobs_of
+
+if TYPE_CHECKING:  # a run with nothing to do asks this module for words alone
+    import pandas as pd
 
 # Measured on two cores, see docs/measurements.md.
 START_S = 4.0  # start of one command, imports included
@@ -89,7 +91,7 @@ class Estimate:
     `seconds` is wall-clock time of all jobs of the step with `cores` processes, `memory_gib` the need of one process.
     """
 
-    table: pd.DataFrame
+    table: "pd.DataFrame"
     cores: int
     seconds: float
     memory_gib: float
@@ -124,6 +126,8 @@ class _Cost:
 
 def estimate_study(study: Study, *, cores: int | None = None, run: RunFolder | None = None) -> Estimate:
     """Rough cost of all steps on the processor; frames that `run` has listed already are counted, not guessed."""
+    import pandas as pd
+
     processes = cores or os.cpu_count() or 1
     faces = _expected(study, run)
     sizes = _Sizes(study, network_size(_backbone(study), size=study.faces.size), faces)
