@@ -154,8 +154,8 @@ async def receive(request: Request, part: Part, allowed: Allowed) -> Response:
 def picture(request: Request, part: Part, allowed: Allowed) -> Response:
     """One picture of a task, if this person may see it at this moment.
 
-    410 says that consent was withdrawn (that is logged) or the person was forgotten, and the browser goes on to the next;
-    404 that there is no such picture for this person, or that it has not been computed.
+    410 says that consent was withdrawn (that is logged) or the person was forgotten: the browser goes on to the next.
+    404 says that there is no such picture for this person, or that it has not been computed.
     """
     run: Run = request.app.state.run
     person = request.state.person
