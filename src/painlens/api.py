@@ -37,7 +37,19 @@ SHOWN = 20  # rows of a table that a notebook shows
 TABLES: dict[str, str] = {
     **dict.fromkeys(("frames", "faces", "split"), ""),
     **dict.fromkeys(("predictions", "twins"), "predict"),
-    **dict.fromkeys(("metrics", "confusion", "prevalence", "errors", "concepts"), "evaluate"),
+    **dict.fromkeys(
+        (
+            "metrics",
+            "confusion",
+            "calibration",
+            "calibration_curve",
+            "subgroups",
+            "prevalence",
+            "errors",
+            "concepts",
+        ),
+        "evaluate",
+    ),
     **dict.fromkeys(("shares", "ledger"), "attribute"),
     **dict.fromkeys(("regions", "normalised", "ranking", "trust"), "differences"),
     **dict.fromkeys(

@@ -52,11 +52,10 @@ def recompute(root: Path, study: Study, *, progress: Progress = silent) -> Itera
     for name in databases_of(study):
         yield _of(run, "split", preparing.divided(replace(context, database=name)), name)
     labels = context.load("evaluate", tables.CONCEPTS)
-    for name, table in evaluating.evaluation(
-        study, explaining.load_all(context, "predict", tables.PREDICTIONS), labels
-    ).items():  # noqa: E501
-        yield _of(run, "evaluate", table, file=name)
     faces = pd.concat([test_rows(context, name) for name in study.databases], ignore_index=True)
+    answers = explaining.load_all(context, "predict", tables.PREDICTIONS)
+    for name, table in evaluating.evaluation(study, answers, labels, faces).items():
+        yield _of(run, "evaluate", table, file=name)
     by_concept = {name: labels[labels["concept"] == name] for name in study.concepts}
     for name, table in explaining.difference_tables(replace(context, progress=silent), faces, by_concept).items():
         yield _of(run, "differences", table, file=name)

@@ -250,6 +250,7 @@ def _concept(text: str) -> tuple[str, dict[str, Any]]:
 def _run(run_folder: Any, *, dry_run: bool) -> None:
     """Run all due steps here and say where the results are."""
     from painlens.workflow.in_process import run_here
+    from painlens.workflow.memory import keep_freed_memory
     from painlens.workflow.outcome import read_outcome
     from painlens.workflow.plan import describe, plan
     from painlens.workflow.stages import jobs_of
@@ -259,6 +260,7 @@ def _run(run_folder: Any, *, dry_run: bool) -> None:
         for line in describe(plan(run_folder, study), len(jobs_of(study))):
             typer.echo(line)
         return
+    keep_freed_memory()
     try:
         run_here(
             run_folder,

@@ -6,21 +6,25 @@ the faces of one person are alike. They say how the measure of *these networks* 
 nothing about other trainings; with a handful of participants (the paper tests four clinical ones) they are too narrow.
 """
 
+from painlens.metrics.calibration import calibration
 from painlens.metrics.classes import in_reading_order
 from painlens.metrics.concepts import errors_by_concept, prevalence
 from painlens.metrics.confusion import confusion
 from painlens.metrics.paper import PUBLISHED, PaperTable, paper_tables
 from painlens.metrics.scores import MAJORITY, MEAN, evaluate
+from painlens.metrics.subgroups import subgroups
 
 __all__ = [
     "MAJORITY",
     "MEAN",
     "PUBLISHED",
     "PaperTable",
+    "calibration",
     "confusion",
     "errors_by_concept",
     "evaluate",
     "in_reading_order",
     "paper_tables",
     "prevalence",
+    "subgroups",
 ]

@@ -35,7 +35,8 @@ __all__ = [
 VERDICTS = "verdicts.json"
 # Tables of numbers about groups; tables with a row per face or frame stay in the run's own folders.
 EXPORTED = (
-    "metrics", "confusion", "prevalence", "errors", "regions", "association", "class_association", "decodability",
+    "metrics", "confusion", "calibration", "calibration_curve", "subgroups", "prevalence", "errors", "regions",
+    "association", "class_association", "decodability",
     "replication", "causes", "verdicts", "directions", "layers", "reliability", "label_noise",
 )  # fmt: skip
 

@@ -169,6 +169,9 @@ class ReportInputs:
     verdicts: pd.DataFrame
     class_association: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.CLASS_ASSOCIATION))
     confusion: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.CONFUSION))
+    calibration: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.CALIBRATION))
+    calibration_curve: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.CALIBRATION_CURVE))
+    subgroups: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.SUBGROUPS))
     directions: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.DIRECTIONS))
     layers: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.LAYERS))
     reliability: pd.DataFrame = field(default_factory=lambda: tables.empty(tables.RELIABILITY))
@@ -213,7 +216,8 @@ class ReportInputs:
 # `frames` and `split` are keyed within one database; here several lie one below the other.
 _WITHIN_DATABASE = ("frames", "faces", "split")
 _CONFORMED = (
-    tables.METRICS, tables.CONFUSION, tables.PREVALENCE, tables.ERRORS, tables.REGIONS, tables.LEDGER, tables.CONCEPTS,
+    tables.METRICS, tables.CONFUSION, tables.CALIBRATION, tables.CALIBRATION_CURVE, tables.SUBGROUPS,
+    tables.PREVALENCE, tables.ERRORS, tables.REGIONS, tables.LEDGER, tables.CONCEPTS,
     tables.ASSOCIATION, tables.CLASS_ASSOCIATION, tables.DECODABILITY, tables.REPLICATION, tables.CAUSES,
     tables.VERDICTS, tables.DIRECTIONS, tables.LAYERS, tables.RELIABILITY, tables.LABEL_NOISE, tables.TRUST,
     tables.NORMALISED, tables.RANKING, tables.RANDOMISED, tables.UNTAUGHT,

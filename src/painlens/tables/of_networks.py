@@ -91,6 +91,63 @@ CONFUSION = Schema(
     },
 )
 
+CALIBRATION = Schema(
+    "calibration",
+    "how far one model's probability of the target class is from the truth, on the test faces of one database",
+    ("model", "replicate", "database", "measure"),
+    {
+        **MODEL,
+        "replicate": Column("text", "seed=0 ..., or mean: the mean over seeds"),
+        "database": Column("text", "database of the faces"),
+        "measure": Column("text", "ece (expected calibration error, ten bins of equal width) or brier (squared error)"),
+        "value": Column("real", "0..1; 0 is best"),
+        "low": Column("real", "lower end of the interval over test participants (jackknife); missing for single seeds"),
+        "high": Column("real", "upper end"),
+        "reference": Column(
+            "real", "ece: mean of a model whose probabilities are right; brier: always saying the tested share"
+        ),
+        "faces": Column("integer", "number of test faces"),
+        "participants": Column("integer", "number of test participants"),
+    },
+)
+
+CALIBRATION_CURVE = Schema(
+    "calibration_curve",
+    "the faces of one database to which one model's seeds give a probability of the target class within one bin",
+    ("model", "database", "bin"),
+    {
+        **MODEL,
+        "database": Column("text", "database of the faces"),
+        "bin": Column("integer", "from 0; bins without faces have no row"),
+        "from": Column("real", "lower end of the bin"),
+        "to": Column("real", "upper end of the bin"),
+        "probability": Column("real", "mean probability of the target class, over faces and seeds"),
+        "share": Column("real", "share of faces that are of the target class"),
+        "low": Column("real", "lower end of the share's interval over test participants (bootstrap)"),
+        "high": Column("real", "upper end"),
+        "faces": Column("real", "faces in the bin, mean over seeds"),
+        "participants": Column("integer", "people on them"),
+    },
+)
+
+SUBGROUPS = Schema(
+    "subgroups",
+    "one measure of one model on the test faces of one sex or age group of one database, mean over seeds",
+    ("model", "database", "attribute", "group", "measure"),
+    {
+        **MODEL,
+        "database": Column("text", "database of the faces"),
+        "attribute": Column("text", "sex or age, as the owner's files say"),
+        "group": Column("text", "f, m ..., or under 30, 30 to 49, 50 and over"),
+        "measure": Column("text", "accuracy, balanced-accuracy or auroc"),
+        "value": Column("real", "0..1; missing where only one class was tested"),
+        "low": Column("real", "lower end of the interval over test participants (bootstrap)"),
+        "high": Column("real", "upper end"),
+        "faces": Column("integer", "number of test faces"),
+        "participants": Column("integer", "number of test participants"),
+    },
+)
+
 PREVALENCE = Schema(
     "prevalence",
     "how often one concept is present among the test faces of one label and database",

@@ -13,7 +13,7 @@ from painlens.concept_test.by_class import class_association
 from painlens.study import Study
 from painlens.tables import DataError
 from painlens.workflow.context import Context, Result
-from painlens.workflow.crops import TestFaces, test_faces
+from painlens.workflow.crops import TestFaces, test_faces, test_rows
 from painlens.workflow.explaining import concept_labels, load_all
 from painlens.workflow.modelling import answering, folds_of_people, load_features, load_trained, meaning_of, seed_of
 from painlens.workflow.stages import EMOTION, keeps_features
@@ -28,23 +28,27 @@ BY_CLASS = tables.CLASS_ASSOCIATION.name
 
 def evaluate(context: Context) -> Result:
     """The paper's tables with intervals, concept prevalence, and errors by presence of a concept."""
-    faces = test_faces(context).table
+    faces = pd.concat([test_rows(context, name) for name in context.study.databases], ignore_index=True)
     labelled = [concept_labels(context, faces, concept) for concept in context.study.concepts]
     concepts = pd.concat([tables.empty(tables.CONCEPTS), *labelled]) if labelled else tables.empty(tables.CONCEPTS)
-    found = evaluation(context.study, load_all(context, "predict", tables.PREDICTIONS), concepts)
+    found = evaluation(context.study, load_all(context, "predict", tables.PREDICTIONS), concepts, faces)
     outputs = [context.save(concepts, tables.CONCEPTS)]
     outputs += [context.save(table, tables.SCHEMAS[name]) for name, table in found.items()]
     rows = {"metrics": len(found["metrics"]), "labels": int(concepts["value"].notna().sum())}
     return Result(outputs, rows)
 
 
-def evaluation(study: Study, answers: pd.DataFrame, concepts: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """METRICS, CONFUSION, PREVALENCE and ERRORS by their names.
+def evaluation(
+    study: Study, answers: pd.DataFrame, concepts: pd.DataFrame, people: pd.DataFrame | None = None
+) -> dict[str, pd.DataFrame]:
+    """METRICS, CONFUSION, CALIBRATION, CALIBRATION_CURVE, SUBGROUPS, PREVALENCE and ERRORS by their names.
 
     Parameters
     ----------
     answers, concepts
         PREDICTIONS of all networks, CONCEPTS of all concepts of the study.
+    people
+        FACES rows of the test faces, for the groups of people; None: no groups.
 
     Raises
     ------
@@ -55,7 +59,8 @@ def evaluation(study: Study, answers: pd.DataFrame, concepts: pd.DataFrame) -> d
     classes = metrics.in_reading_order(classes_of(answers))
     rng = np.random.default_rng(seed_of(study.seed, "evaluate"))
     confidence, target = study.replication.confidence, study.attribution.target
-    found = {"metrics": tables.empty(tables.METRICS), "confusion": tables.empty(tables.CONFUSION)}
+    schemas = (tables.METRICS, tables.CONFUSION, tables.CALIBRATION, tables.CALIBRATION_CURVE, tables.SUBGROUPS)
+    found = {schema.name: tables.empty(schema) for schema in schemas}
     if study.models:  # faces of others may carry no label, or labels that the models do not answer
         answers = answers[answers["label"].isin(classes)]
     if len(answers):
@@ -64,12 +69,27 @@ def evaluation(study: Study, answers: pd.DataFrame, concepts: pd.DataFrame) -> d
         )
         own = np.random.default_rng(seed_of(study.seed, "confusion"))
         found["confusion"] = metrics.confusion(answers, classes=classes, confidence=confidence, draws=DRAWS, rng=own)
+        found |= _beyond_accuracy(study, answers, classes, people)
     if not study.concepts:
         return found | {"prevalence": tables.empty(tables.PREVALENCE), "errors": tables.empty(tables.ERRORS)}
     found["prevalence"] = metrics.prevalence(concepts, confidence=confidence, draws=DRAWS, rng=rng)
     found["errors"] = tables.empty(tables.ERRORS)
     if len(answers):
         found["errors"] = metrics.errors_by_concept(answers, concepts, confidence=confidence, draws=DRAWS, rng=rng)
+    return found
+
+
+def _beyond_accuracy(
+    study: Study, answers: pd.DataFrame, classes: tuple[str, ...], people: pd.DataFrame | None
+) -> dict[str, pd.DataFrame]:
+    """CALIBRATION, CALIBRATION_CURVE and SUBGROUPS by their names."""
+    how = {"classes": classes, "target": study.attribution.target, "confidence": study.replication.confidence}
+    rng = np.random.default_rng(seed_of(study.seed, "calibration"))
+    calibrated, curve = metrics.calibration(answers, **how, draws=DRAWS, rng=rng)
+    found = {"calibration": calibrated, "calibration_curve": curve}
+    if people is not None:
+        rng = np.random.default_rng(seed_of(study.seed, "subgroups"))
+        found["subgroups"] = metrics.subgroups(answers, people, **how, draws=DRAWS, rng=rng)
     return found
 
 

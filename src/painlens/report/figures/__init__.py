@@ -6,6 +6,7 @@ figures stand side by side.
 
 from painlens.report.figures.accuracy import accuracy_plot
 from painlens.report.figures.association import association_plot
+from painlens.report.figures.calibration import calibration_plot
 from painlens.report.figures.classes import classes_plot
 from painlens.report.figures.confusion import confusion_plot
 from painlens.report.figures.curves import curves_plot
@@ -19,6 +20,7 @@ from painlens.report.figures.regions import regions_plot
 __all__ = [
     "accuracy_plot",
     "association_plot",
+    "calibration_plot",
     "classes_plot",
     "confusion_plot",
     "curves_plot",

@@ -9,6 +9,7 @@ from painlens.report import numbers
 from painlens.report.blocks import Block, Folded, Heading, Plots, Section, TableBlock, Text
 from painlens.report.figures import accuracy_plot, confusion_plot
 from painlens.report.inputs import ReportInputs
+from painlens.report.sections.calibration import calibration, subgroups
 from painlens.report.tables import Cell, Column, Table, real, whole, words
 
 _GROUPS = {"P": "precision", "R": "recall", "F1": "F1"}
@@ -35,6 +36,8 @@ def performance(inputs: ReportInputs) -> Section:
             data=_summary(inputs),
         ),
         *_confusion(inputs),
+        *calibration(inputs),
+        *subgroups(inputs),
         Folded("Every measure with its interval", (TableBlock(_every_measure(inputs)),)),
     ]  # fmt: skip
     title = "Performance" if inputs.study.models else _title(len(found))
