@@ -5,6 +5,8 @@ of the paper are exact on such networks, and their sum of relevance can be accou
 Deep Convolutional Networks for Large-Scale Image Recognition", ICLR 2015.
 """
 
+from typing import TypeVar
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -15,6 +17,7 @@ from painlens.study import Backbone
 from painlens.tables import DataError
 
 Blocks = tuple[tuple[int, ...], ...]
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 class VGG(FaceNetwork):
@@ -46,9 +49,9 @@ class VGG(FaceNetwork):
         with torch.device("meta"):  # no memory and no random numbers until the weights are known
             features = _convolutions(blocks)
             classifier = _dense(width_of_features, settings, hidden=hidden, logits=len(classes))
-        self.features = features.to_empty(device="cpu")
+        self.features = _with_memory(features)
         self.flatten = nn.Flatten()
-        self.classifier = classifier.to_empty(device="cpu")
+        self.classifier = _with_memory(classifier)
 
     @property
     def architecture(self) -> str:
@@ -83,7 +86,7 @@ class VGG(FaceNetwork):
         """Put a new, random prediction layer for other classes on top, as the paper does for pain; in place."""
         check_classes(classes)
         old = self.logits_layer()
-        new = nn.Linear(old.in_features, len(classes), device="meta").to_empty(device=old.weight.device)
+        new = _with_memory(nn.Linear(old.in_features, len(classes), device="meta")).to(old.weight.device)
         initialise(new, generator=torch.Generator().manual_seed(seed))
         self.classifier[-1] = new
         self.classes = classes
@@ -151,6 +154,16 @@ def _convolutions(blocks: Blocks) -> nn.Sequential:
             channels = width
         modules.append(nn.MaxPool2d(2))
     return nn.Sequential(*modules)
+
+
+def _with_memory(layers: AnyModule) -> AnyModule:
+    """The same layers of the meta device with memory of the processor; what it holds means nothing yet.
+
+    `to_empty` does the same, but on layers of the meta device it loads a symbolic algebra system, half a second.
+    """
+    empty = {name: torch.empty(tensor.shape, dtype=tensor.dtype) for name, tensor in layers.state_dict().items()}
+    layers.load_state_dict(empty, assign=True)
+    return layers
 
 
 def _dense(inputs: int, settings: Backbone, *, hidden: int, logits: int) -> nn.Sequential:

@@ -18,6 +18,7 @@ from painlens.study import Training
 from painlens.tables import HISTORY, DataError, conform
 from painlens.training.augmentation import augment, draw, is_identity, sampling_matrices
 from painlens.training.checkpoints import Checkpoint, identity_of, load_checkpoint, save_checkpoint
+from painlens.training.descent import GradientDescent
 from painlens.training.faces import LabelledFaces, epoch_batches
 from painlens.training.losses import focal_loss
 from painlens.training.schedule import learning_rate_at
@@ -104,22 +105,17 @@ def fit(
     )
     identity = _identity(network, training, validation, plan) if checkpoint is not None else ""
     network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - missing in torch's overloads
-    optimizer = torch.optim.SGD(
-        network.parameters(),
-        lr=settings.learning_rate,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
+    descent = GradientDescent(network, momentum=settings.momentum, weight_decay=settings.weight_decay)
     state = load_checkpoint(checkpoint, identity=identity) if checkpoint is not None else None
     if state is None:
         state = Checkpoint(identity, 0, [], 0, {}, {}, {})
     else:
-        _restore(network, optimizer, state)
+        network.load_state_dict(dict(state.network))
+        descent.restore(state.momentum)
     resumed = state.epoch
     for epoch in range(resumed + 1, settings.epochs + 1):
-        row = _one_epoch(network, optimizer, training, validation, plan=plan, epoch=epoch)
-        state = _after_epoch(network, optimizer, state, row, keep=settings.keep)
+        row = _one_epoch(network, descent, training, validation, plan=plan, epoch=epoch)
+        state = _after_epoch(network, descent, state, row, keep=settings.keep)
         if checkpoint is not None:
             save_checkpoint(state, checkpoint)
     if state.best:
@@ -138,7 +134,7 @@ def fit(
 
 def _one_epoch(
     network: VGG,
-    optimizer: torch.optim.SGD,
+    descent: GradientDescent,
     training: LabelledFaces,
     validation: LabelledFaces | None,
     *,
@@ -161,14 +157,13 @@ def _one_epoch(
                 highest=plan.settings.learning_rate,
                 schedule=plan.settings.schedule,
             )
-            optimizer.param_groups[0]["lr"] = rate
-            optimizer.zero_grad(set_to_none=True)
+            network.zero_grad(set_to_none=True)
             logits = _logits(network, images, plan.dtype)
             loss = plan.loss(logits, labels)
             loss.backward()
             if plan.settings.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(network.parameters(), plan.settings.clip_norm)
-            optimizer.step()
+            descent.step(rate)
             losses[step] = loss.detach()  # no .item() here: on a GPU it would wait for every step
             sizes[step] = len(labels)
             right += (logits.argmax(1) == labels).sum()
@@ -234,7 +229,7 @@ def _macro_f1(labels: np.ndarray, answers: np.ndarray, n_classes: int) -> float:
 
 
 def _after_epoch(
-    network: VGG, optimizer: torch.optim.SGD, state: Checkpoint, row: dict[str, int | float], *, keep: str
+    network: VGG, descent: GradientDescent, state: Checkpoint, row: dict[str, int | float], *, keep: str
 ) -> Checkpoint:
     """The state with one more epoch."""
     history = [*state.history, row]
@@ -244,21 +239,7 @@ def _after_epoch(
         kept, best = state.kept_epoch, state.best
         if not kept or row["validation_loss"] < state.history[kept - 1]["validation_loss"]:
             kept, best = int(row["epoch"]), {name: tensor.clone() for name, tensor in weights.items()}
-    momentum = {
-        name: optimizer.state[parameter]["momentum_buffer"]
-        for name, parameter in network.named_parameters()
-        if optimizer.state[parameter].get("momentum_buffer") is not None
-    }
-    return Checkpoint(state.identity, int(row["epoch"]), history, kept, weights, momentum, best)
-
-
-def _restore(network: VGG, optimizer: torch.optim.SGD, state: Checkpoint) -> None:
-    """Put weights and momentum back."""
-    network.load_state_dict(dict(state.network))
-    for name, parameter in network.named_parameters():
-        if name in state.momentum:
-            buffer = torch.empty_like(parameter.detach())  # the parameter's device and memory layout
-            optimizer.state[parameter]["momentum_buffer"] = buffer.copy_(state.momentum[name])
+    return Checkpoint(state.identity, int(row["epoch"]), history, kept, weights, descent.velocities, best)
 
 
 def _generator(plan: _Plan, epoch: int, stream: str) -> np.random.Generator:
