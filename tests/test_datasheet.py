@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -94,6 +95,31 @@ def test_page_tells_consent_licence_and_what_is_not_stated() -> None:
     assert "| participants | 25 | 4 |" in text
     assert "- Landmarks: mesh 11" in text
     assert "| pain | 2 | 1 | 1 |" in text or "| pain |" in text
+
+
+def test_classes_stand_in_their_order_beside_their_rules() -> None:
+    found = material()
+    names = {"pain": "strong", "no-pain": "none"}
+    levels = found.database.model_copy(update={"classes": "pain-levels"})
+    tables_ = {
+        name: getattr(found, name).assign(label=getattr(found, name)["label"].map(names))
+        for name in ("frames", "faces")
+    }
+    told = replace(found, database=levels, **tables_)
+    lines = datasheet_text(told, flow_of(told.frames, told.faces, told.split), Faces()).splitlines()
+    assert [line.split(":")[0] for line in lines if "`pspi" in line] == ["- none", "- trace", "- weak", "- strong"]
+    rows = [line.split(" | ")[0] for line in lines if line.startswith(("| none |", "| strong |"))]
+    assert rows == ["| none", "| strong"]
+    assert "Participants: train 2, validation 1, test 1." in lines
+
+
+def test_page_of_rendered_people_asks_for_no_licence_and_no_consent() -> None:
+    found = material()
+    database = Database.model_validate({"reader": "unbc", "synthetic": {"seed": 1}})
+    text = datasheet_text(replace(found, database=database), flow_of(found.frames, found.faces, found.split), Faces())
+    assert "not stated" not in text
+    assert "These people do not exist" in text
+    assert "nobody checked them" not in text
 
 
 def test_nobody_is_named_and_no_path_is_told(run: RunFolder) -> None:

@@ -1,5 +1,6 @@
 """Filters, order, statistics and URLs of the gallery, on plain arrays."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,21 @@ def everybody(index: Index) -> np.ndarray:
 
 def chosen(index: Index, **params: str) -> np.ndarray:
     return select(index, parse_query(params, index, "paper"), everybody(index)).rows
+
+
+def test_classes_are_offered_in_their_order_and_not_by_the_alphabet(index: Index) -> None:
+    levels = ("none", "trace", "weak", "strong")
+    label = np.array(levels)[np.arange(len(index)) % 4]
+    offered = choices(replace(index, label=label, classes=levels))
+    assert offered["label"] == offered["a"] == offered["b"] == ("", *levels)
+    assert choices(index)["a"] == ("", "no-pain", "pain")
+    assert replace(index, label=label, classes=levels).labels(np.array([3, 1])) == ("trace", "strong")
+
+
+def test_databases_are_offered_and_not_models(index: Index) -> None:
+    own = replace(index, models=("before", "after"))
+    assert choices(own)["database"] == ("", "clinical", "experimental")
+    assert choices(own)["pair"] == ("before~after", "after~before")
 
 
 def test_no_filter_shows_every_face_in_the_studys_order(index: Index) -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 import pandas as pd
 
 from painlens import consent, tables
-from painlens.databases import READERS
+from painlens.databases import READERS, rules_of
 from painlens.datasheet.croissant import write_croissant
 from painlens.datasheet.flow import Flow, flow_of, flow_svg
 from painlens.doctor.tree import published_counts
+from painlens.metrics import in_reading_order
 from painlens.splits import PARTS
 from painlens.study import Database, Faces
 from painlens.tables import DataError
@@ -25,6 +26,19 @@ __all__ = ["Flow", "Found", "datasheet_text", "flow_of", "flow_svg", "found_in",
 
 FOLDER = "datasheets"
 _NOT_STATED = "not stated"
+# rule of frames -> the settings that it asks
+_SETTINGS_OF = {
+    "collapse-runs": ("longest",),
+    "cut-runs": ("longest",),
+    "at-time": ("seconds",),
+    "stride": ("step",),
+    "last-k": ("count",),
+    "peak": ("count", "by"),
+}
+_LABELS_OWNED = "- Labels are those of the owner under the study's rule; nobody checked them here."
+_LABELS_RENDERED = (
+    "- Labels and concepts are planted by the study's settings: they test the method and say nothing about real people."
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +105,9 @@ def datasheet_text(found: Found, flow: Flow, settings: Faces) -> str:
         _table(("step", "reason", "frames"), [(s.title, r, n) for s in flow.stages for r, n in s.lost.items()]),
         *_published(found),
         "## Classes\n",
+        *_rules(found),
         _classes(found),
+        "Participants: " + ", ".join(f"{part} {people:,}" for part, (people, _) in flow.parts.items()) + ".\n",
         "## People\n",
         *_people(found),
         "## Preprocessing\n",
@@ -99,11 +115,10 @@ def datasheet_text(found: Found, flow: Flow, settings: Faces) -> str:
         "## Consent\n",
         *_consent(found),
         "## Licence and citation\n",
-        f"- Licence: {database.licence or _NOT_STATED + ' (databases.' + found.name + '.licence)'}",
-        f"- Citation: {database.citation or _NOT_STATED + ' (databases.' + found.name + '.citation)'}",
+        *_rights(found),
         *_owner_says(database),
         "\n## Limits\n",
-        "- Labels are those of the owner under the study's rule; nobody checked them here.",
+        _LABELS_RENDERED if database.synthetic else _LABELS_OWNED,
         "- Frames of one recording are alike: count participants, not frames, where a number is judged.",
         "",
     ]
@@ -124,11 +139,23 @@ def _published(found: Found) -> list[str]:
     return ["Published for the whole database:\n", _table(("what", "published", "found"), rows)]
 
 
+def _rules(found: Found) -> list[str]:
+    """How the owner's labels became classes, and which frames were chosen."""
+    rules, chosen = rules_of(found.database, found.name), found.database.frames
+    said = [f"- {name}: `{condition}`" for name, condition in rules.items()] or ["- the owner's column `label`"]
+    changed = chosen.model_dump(mode="json", exclude_defaults=True)
+    own = chosen.model_dump(mode="json", include=set(_SETTINGS_OF.get(chosen.rule, ())))
+    settings = own | {name: changed[name] for name in ("duplicates", "exclude") if name in changed}
+    how = ", ".join(f"{name} {value}" for name, value in settings.items())
+    return [*said, f"- frames: {chosen.rule}{f' ({how})' if how else ''}", ""]
+
+
 def _classes(found: Found) -> str:
     faces = found.faces[found.faces["found"].astype(bool)]
     part = faces["participant"].map(dict(zip(found.split["participant"], found.split["part"], strict=True)))
     counts = pd.crosstab(faces["label"], part)
     used = [name for name in PARTS if name in counts]
+    counts = counts.loc[list(in_reading_order(counts.index))]
     numbers = counts[used].to_numpy(dtype=int)
     rows = [(str(label), *own) for label, own in zip(counts.index, numbers.tolist(), strict=True)]
     return _table(("class", *(f"faces in {name}" for name in used)), rows)
@@ -167,7 +194,21 @@ def _consent(found: Found) -> list[str]:
         counts = [int(row[f"participants {word}"]) for word in ("true", "unknown", "false")]
         rows.append((str(row["purpose"]), *counts))
     table = _table(("purpose", "participants who agreed", "unknown (counts as no)", "refused"), rows)
-    return ["A face is shown only where its participant agreed.\n", table]
+    said = "A face is shown only where its participant agreed."
+    if found.database.synthetic is not None:
+        said = "These people do not exist: nobody had to agree. What the study allows for them:"
+    return [f"{said}\n", table]
+
+
+def _rights(found: Found) -> list[str]:
+    """Licence and citation as the study states them."""
+    database, none = found.database, found.database.synthetic is not None
+    stated = {"licence": database.licence, "citation": database.citation}
+    missing = "none needed, rendered by painlens" if none else "{} (databases.{}.{})"
+    return [
+        f"- {what.capitalize()}: {text or missing.format(_NOT_STATED, found.name, what)}"
+        for what, text in stated.items()
+    ]
 
 
 def _owner_says(database: Database) -> list[str]:

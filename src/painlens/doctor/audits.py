@@ -9,6 +9,7 @@ from painlens.doctor.findings import DatabaseAudit, Finding
 from painlens.doctor.material import Material
 from painlens.doctor.pictures import Looks
 from painlens.doctor.tree import published_counts
+from painlens.metrics import in_reading_order
 from painlens.study import FEWEST_TESTED
 from painlens.workflow.stages import EMOTION
 
@@ -27,9 +28,9 @@ def audit_of(name: str, own: Material, faces: tuple[dict[str, Any], ...], looks:
         kept=len(kept),
         participants=int(kept["participant"].nunique()),
         counts=published_counts(frames, own.database),
-        labels=counted(kept["label"]),
+        labels=_by_class(kept["label"]),
         reasons={str(reason): int(count) for reason, count in told.items()},
-        parts={part: counted(kept.loc[kept["part"] == part, "label"]) for part in _parts(own.split)},
+        parts={part: _by_class(kept.loc[kept["part"] == part, "label"]) for part in _parts(own.split)},
         people={} if own.split is None else counted(own.split["part"]),
         faces=faces,
         consent={
@@ -68,15 +69,15 @@ def about_parts(name: str, own: Material, audit: DatabaseAudit) -> list[Finding]
         tested = int((own.split["part"] == "test").sum())
         if name != EMOTION and tested < FEWEST_TESTED:
             text = (
-                f"{tested} participants test: with fewer than {FEWEST_TESTED} an interval over people is uncertain; "
-                "test more, or let all rotate through the test part (replication.cross_fitting)"
+                f"{tested} people are in the test part: with fewer than {FEWEST_TESTED} an interval over people is "
+                "uncertain; put more there, or let all rotate through the test part (replication.cross_fitting)"
             )
             found.append(Finding("warning", "split", name, text))
     classes = set(audit.labels)
     for part, counts in audit.parts.items():
         if part == "validation" and not counts:
             continue
-        thin = sorted(label for label in classes if counts.get(label, 0) < _FEW)
+        thin = in_reading_order(label for label in classes if counts.get(label, 0) < _FEW)
         if thin:
             shown = ", ".join(f"{label}: {counts.get(label, 0)}" for label in thin)
             text = f"part {part} has fewer than {_FEW} frames of {shown}; its numbers will say little"
@@ -103,6 +104,12 @@ def _parts(split: pd.DataFrame | None) -> list[str]:
     """Parts that somebody is in, in their usual order."""
     used = set() if split is None else set(split["part"])
     return [part for part in splits.PARTS if part in used]
+
+
+def _by_class(labels: pd.Series) -> dict[str, int]:
+    """How often each class occurs, levels from none upwards."""
+    counts = counted(labels)
+    return {name: counts[name] for name in in_reading_order(counts)}
 
 
 def counted(values: pd.Series) -> dict[str, int]:

@@ -8,6 +8,7 @@ from painlens.databases.pictures import FrameSource
 from painlens.doctor.findings import Finding
 from painlens.doctor.material import Material, spread
 from painlens.faces import DETECTORS
+from painlens.metrics import in_reading_order
 from painlens.tables import DataError
 
 _FEW = 5  # frames of a class below which a rate says nothing
@@ -30,7 +31,7 @@ def detection_rates(
         rates = table.groupby("label")["found"].agg(["size", "sum"])
         rows += [
             {"detector": str(detector), "label": str(label), "frames": int(row["size"]), "found": int(row["sum"])}
-            for label, row in rates.iterrows()
+            for label, row in rates.loc[list(in_reading_order(rates.index))].iterrows()
         ]
         share = (rates["sum"] / rates["size"])[rates["size"] >= _FEW]
         if len(share) > 1 and share.max() - share.min() > _CLASS_SHARE:

@@ -236,7 +236,8 @@ def _breakdown(view: View, rows: Any) -> list[dict[str, Any]]:
     if not view.query.region:
         return []
     index, confidence = view.index, view.run.study.replication.confidence
-    cells = sorted({(str(index.database[r]), str(index.label[r])) for r in rows})
+    databases = dict.fromkeys(index.database[rows].tolist())
+    cells = [(d, label) for d in databases for label in index.labels(rows[index.database[rows] == d])]
     if len(cells) < 2:
         return []
     found = []

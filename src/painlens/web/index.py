@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from painlens.workflow.run_folder import RunFolder
 from painlens.workflow.stages import Job
 
-FORMAT = "painlens inspection index 1"
+FORMAT = "painlens inspection index 2"
 NORMALISATIONS = ("raw", "max", "sum-abs")
 LOGIT = "logit"  # raw, divided by a number of each network
 UNKNOWN = -1
@@ -43,7 +43,8 @@ class Index:
     row
         int (face,): row in the database's faces.h5.
     models, replicates, classes, concepts
-        Names of the axes model, replicate (all), class and concept; `seeds` are the replicates with maps.
+        Names of the axes model, replicate (all), class (in reading order: levels from none upwards) and concept;
+        `seeds` are the replicates with maps.
     predicted
         int8 (model, replicate, face): class, -1 where not computed.
     probability
@@ -83,6 +84,11 @@ class Index:
 
     def __len__(self) -> int:
         return len(self.frame_id)
+
+    def labels(self, rows: NDArray[np.intp] | None = None) -> tuple[str, ...]:
+        """Labels of some or all faces in the order of the classes; others come last."""
+        found = set((self.label if rows is None else self.label[rows]).tolist())
+        return (*(name for name in self.classes if name in found), *sorted(found - set(self.classes)))
 
     def logit_units(self, model: int, seeds: tuple[int, ...]) -> NDArray[np.float64]:
         """Root mean square of the logit over all faces, of each seed: the unit of the normalisation "logit"."""

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from painlens import hypotheses, splits, tables
+from painlens.metrics import in_reading_order
 from painlens.regions import REGIONS
 from painlens.study import Study
 from painlens.tables import DataError
@@ -95,8 +96,9 @@ def _answers(
         table = _optional(run.folder("predict", model) / "predictions.parquet", tables.PREDICTIONS)
         if table is None:
             continue
-        logits = [name for name in table.columns if name.startswith("logit:")]
-        classes = tuple(name.removeprefix("logit:") for name in logits)
+        prefix = "logit:"
+        classes = in_reading_order(name.removeprefix(prefix) for name in table.columns if name.startswith(prefix))
+        logits = [f"{prefix}{name}" for name in classes]
         for r, replicate in enumerate(replicates):
             own = table[table["replicate"] == replicate]
             order = pd.MultiIndex.from_frame(own[KEY].astype(str)).get_indexer(place)

@@ -94,7 +94,7 @@ def _means(view: View) -> dict[str, MeanMaps]:
         models, seeds = model_rows(index, query), seed_rows(index, query)
         known = np.all([(index.map_row[m, s][rows] >= 0) for m in models for s in seeds], axis=0)
         own = rows[known] if len(rows) and seeds else rows[:0]
-        classes = sorted(set(index.label[own].tolist()))
+        classes = index.labels(own)
         parts = {name: own[index.label[own] == name] for name in classes} if len(classes) > 1 else {}
         found = {}
         for name, chosen in ({"all": own} | parts).items():

@@ -85,8 +85,8 @@ def choices(index: Index) -> dict[str, tuple[str, ...]]:
         "pair": pairs,
         "seeds": (ALL_SEEDS, *index.seeds),
         "norm": (PAPER, *NORMALISATIONS, LOGIT),
-        "database": ("", *index.models),
-        "label": ("", *sorted(set(index.label.tolist()))),
+        "database": ("", *dict.fromkeys(index.database.tolist())),  # not the models: they may be people's own
+        "label": ("", *index.labels()),
         "a": ("", *index.classes),
         "b": ("", *index.classes),
         "agree": yes_no,

@@ -7,10 +7,10 @@ from painlens.report.inputs import ReportInputs
 from painlens.report.tables import Column, Table, real, whole, words
 
 PSPI = (
-    "PSPI counts closed eyes (AU43). A frame with closed eyes has a PSPI of 1 or more and is pain by definition, and "
-    "a no-pain frame labelled by PSPI never has closed eyes. Part of the attention that such a model pays to eyes is "
-    "therefore the definition of its label. Parted lips (AU25 to 27) are not in PSPI: visible teeth may be labelled "
-    "no pain."
+    "PSPI counts closed eyes (AU43). A frame with closed eyes has a PSPI of 1 or more and shows pain by definition: "
+    "where PSPI is the label, the class without pain never has closed eyes. Part of the attention that such a model "
+    "pays to eyes is therefore the definition of its label. Parted lips (AU25 to 27) are not in PSPI: a face with "
+    "visible teeth may be labelled as no pain at all."
 )
 
 

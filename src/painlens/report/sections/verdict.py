@@ -13,7 +13,7 @@ from painlens.report.sections.certificate import doubts
 NO_VERDICT = "no verdict"  # the certificate's rates forbid one at this size of study
 NOT_SAID = (
     "It does not say that a model uses a concept only because its answer goes along with it, that people with and "
-    "without the concept differ in their pain, or that networks from another pre-trained network would do the same."
+    "without the concept differ in what they feel, or that networks from another pre-trained network would do the same."
 )
 
 
