@@ -93,7 +93,7 @@ class TestParameters:
         ("change", "stages"),
         [
             ({"title": "other"}, {"report"}),
-            ({"differences": {"normalisation": "max"}}, {"differences", "report"}),
+            ({"differences": {"normalisation": "sum-abs"}}, {"differences", "report"}),
             ({"training": {"epochs": 3}}, {"train", "report"}),
             ({"faces": {"margin": 0.1}}, {"faces", "report"}),
             ({"concept_test": {"repeats": 7}}, {"concepts", "report"}),
