@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import layouts
+from painlens.databases import clips
 from painlens.databases.clips import Clip
 from painlens.databases.pictures import load_frame
 from painlens.tables import DataError
@@ -202,3 +203,13 @@ def test_picture_under_the_name_of_a_video_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").rename(tmp_path / "a.mp4")
     with pytest.raises(DataError, match="cannot be opened"):
         load_frame(tmp_path, "a.mp4", 0)
+
+
+def test_giant_frames_are_refused_before_anything_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layouts.save_clip(tmp_path / "a.mp4", frames=2, fps=5)
+    monkeypatch.setattr(clips, "LARGEST_MEGAPIXELS", 64 * 48 / 2e6)
+    decoded = []
+    monkeypatch.setattr(Clip, "frame", lambda *_: decoded.append(1))
+    with pytest.raises(DataError, match=r"frames of 64 x 48 are too large: .*a\.mp4"):
+        Clip(tmp_path / "a.mp4")
+    assert decoded == []

@@ -16,7 +16,7 @@ import layouts
 from painlens.cli import app
 from painlens.doctor import Depth, examine_folder, examine_study
 from painlens.doctor.duplicates import alike_pairs
-from painlens.doctor.findings import Examination
+from painlens.doctor.findings import Examination, Finding
 from painlens.doctor.pictures import difference_hash, look
 from painlens.doctor.provenance import HELPERS, provenance
 from painlens.doctor.show import as_json
@@ -196,6 +196,32 @@ def test_counts_are_compared_with_the_published_ones(tmp_path: Path) -> None:
     assert counts["frames"] == (3, 48398)
     assert any("is this the whole database?" in finding.message for finding in examination.findings)
     assert audit.labels == {"no-pain": 2, "pain": 1}
+
+
+def test_scores_that_action_units_do_not_give_and_missing_label_files_are_told(tmp_path: Path) -> None:
+    def coding() -> list[Finding]:
+        examination = examine_folder(tmp_path, depth=Depth(pictures=0, faces=0), progress=lambda _: silent)
+        return [one for one in examination.findings if one.check == "coding"]
+
+    layouts.TREES["unbc"].build(tmp_path)
+    assert coding() == []
+    units = sorted((tmp_path / "Frame_Labels" / "FACS").rglob("*_facs.txt"))
+    units[3].write_text("   4.0000000e+00   5.0000000e+00   0.0   0.0\n  43.0000000e+00   1.0000000e+00   0.0   0.0\n")
+    score = float(Path(str(units[3]).replace("FACS", "PSPI")).read_text())
+    units[0].unlink()
+    sorted((tmp_path / "AAM_landmarks").rglob("*_aam.txt"))[1].unlink()
+    warning, note = coding()
+    assert (warning.gravity, note.gravity) == ("warning", "note")
+    assert warning.message == "1 of 24 coded frames have another PSPI than their action units give"
+    assert warning.details[0].endswith(f"PSPI {score:g}, action units give 6")
+    assert note.message == "of 25 pictures 1 have no file of action units; 1 have no file of landmarks"
+
+
+def test_copy_of_crops_has_no_landmarks_to_miss(tmp_path: Path) -> None:
+    layouts.TREES["unbc"].build(tmp_path)
+    layouts.TREES["unbc"].moves["aligned crops"](tmp_path)
+    examination = examine_folder(tmp_path, depth=Depth(pictures=0, faces=0), progress=lambda _: silent)
+    assert "coding" not in [one.check for one in examination.findings]
 
 
 def test_unreadable_files_are_named(two: tuple[Path, Path]) -> None:

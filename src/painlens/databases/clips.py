@@ -63,6 +63,9 @@ class Clip:
             self._container.close()
             raise DataError(f"file holds no video: {file}")
         self._stream = self._container.streams.video[0]
+        if self._stream.width * self._stream.height > LARGEST_MEGAPIXELS * 1e6:  # before anything is decoded
+            self._container.close()
+            raise DataError(f"frames of {self._stream.width} x {self._stream.height} are too large: {file}")
         # Decoding ahead in threads would touch frames that nobody asked for; whole frames are spread over processes.
         self._stream.thread_type = "NONE"
         self._stream.thread_count = 1

@@ -13,6 +13,7 @@ import pandas as pd
 
 from painlens.databases import read_frames
 from painlens.doctor.audits import about_parts, about_tree, audit_of, unreadable
+from painlens.doctor.coding import about_coding
 from painlens.doctor.detection import detection_rates
 from painlens.doctor.duplicates import duplicate_findings
 from painlens.doctor.findings import Count, DatabaseAudit, Examination, Finding
@@ -120,7 +121,8 @@ def _examine(
             findings += unreadable(name, chosen, seen)
         faces, about_faces = detection_rates(name, own, detectors, depth.faces)
         audits.append(audit_of(name, own, faces, looks[-1] if len(chosen) else None))
-        findings += [*about_tree(name, own, audits[-1]), *about_faces, *about_parts(name, own, audits[-1])]
+        findings += [*about_tree(name, own, audits[-1]), *about_coding(name, own), *about_faces]
+        findings += about_parts(name, own, audits[-1])
     findings += shared_people(material)
     if looked:
         findings += duplicate_findings(pd.concat(looked, ignore_index=True), _together(looks))
