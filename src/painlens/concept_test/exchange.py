@@ -1,23 +1,20 @@
-"""SVM duals solved by exchanging whole sets of coordinates between free and fixed, one factorisation per fit.
+"""SVM duals solved by exchanging whole sets of coordinates between free and fixed, many fits side by side.
 
 The problem is that of `painlens.concept_test.descent`: minimise a'Qa/2 - sum(a) for 0 <= a <= C. Behind the last
 pooling layer of a network there are more features than faces, Q has full rank, and most training faces are support
 vectors. Then
 
-* Q without its signs is factorised once per fit, LL' (LAPACK, float32);
-* every coordinate starts free. The minimum with some coordinates fixed at 0 or C follows from the columns of L^-1 that
-  belong to these: with multipliers l, S l = E'Q^-1 1 - b, where S = E'Q^-1 E; no further factorisation of Q;
+* every coordinate starts free; with some coordinates fixed at 0 or C the minimum over the others is a system of linear
+  equations, solved for a block of fits at once (`painlens.concept_test.conjugate`);
 * free coordinates beyond a bound become fixed, fixed ones whose gradient points inside become free, all at once
-  (principal pivoting: Judice and Pires 1994; Hintermueller, Ito, Kunisch 2002). Three or four exchanges end it;
-* float64 decisions of a block of fits, one product with the Gram matrix that all share, give the remaining gradient;
-  one correction with the same factor removes the rounding of float32.
+  (principal pivoting: Judice and Pires 1994; Hintermueller, Ito, Kunisch 2002). Four or five exchanges end it, so the
+  first systems are solved roughly and only the last ones to the tolerance;
+* float64 decisions of the block, one product with the Gram matrix that all share, give the remaining gradient; a
+  correction on the same sets removes the rounding of float32.
 
-Columns of L^-1 begin with zeros, as many as faces stand before theirs. So faces that are seldom support vectors in the
-first block of fits stand last, and their columns cost a fraction of the whole.
-
-A fit whose Q has no factor, whose exchanges do not come to an end, or whose gradient is not within the tolerance at the
-end, is left to descent. Blocks of fits are fixed and BLAS runs on one thread in each of them: results do not depend on
-the number of threads.
+A fit whose exchanges do not come to an end, whose equations take too many steps, most of whose coordinates are fixed,
+or whose gradient is not within the tolerance at the end, is left to descent. Blocks of fits are fixed and BLAS runs on
+one thread in each of them: results do not depend on the number of threads.
 """
 
 from collections.abc import Iterator
@@ -25,23 +22,24 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numba
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int
-from scipy.linalg import get_blas_funcs, get_lapack_funcs
+from jaxtyping import Bool, Float64, Int
 from threadpoolctl import ThreadpoolController
 
+from painlens.concept_test.conjugate import READY, Shared, Systems
 from painlens.concept_test.gram import FoldGeometry
 
-_FACTORISE, _SOLVE = get_lapack_funcs(("potrf", "posv"), dtype=np.float32)
-_SUBSTITUTE, _SUBSTITUTE_ALL = get_blas_funcs(("trsv", "trsm"), dtype=np.float32)
-BLOCK = 16  # fits that are judged by one product with the Gram matrix
+BLOCK, TRIAL = 128, 16  # fits that are solved side by side; in the first block
+AIMS = (0.1, 0.02, 0.002)  # largest rest of the first systems, the gradient at 0 being 1; then a part of the tolerance
+LAST_AIM = 0.25  # that part
 MOST_EXCHANGES = 20
-MOST_FIXED = 0.6  # share of fixed coordinates from which a factor of all of Q is a waste
+MOST_FIXED = 0.6  # share of fixed coordinates from which on descent is the faster
 WORSE = 4  # exchanges in a row without fewer violations than ever before
 CORRECTIONS = 2
-ALL_FREE = 1  # exchanges of a fit in which every face is a support vector; fewer: not solved, or of one class
+WORTH_IT = 0.5  # share of the first block that must be solved; else the others are not tried
 
 
 @dataclass(frozen=True)
@@ -52,12 +50,15 @@ class Exchanged:
     ----------
     coefficients
         float64 (fit, face): dual coefficients times signs; zeros where a fit was not solved.
+    decisions
+        float64 (fit, face): of the solved fits.
     exchanges
-        int64 (fit,): factorised systems that were solved; 0 where the training faces are of one class, -1 where the fit
+        int64 (fit,): sets of systems that were solved; 0 where the training faces are of one class, -1 where the fit
         was not solved.
     """
 
     coefficients: Float64[np.ndarray, "fit face"]
+    decisions: Float64[np.ndarray, "fit face"]
     exchanges: Int[np.ndarray, " fit"]
 
 
@@ -72,24 +73,26 @@ def solve_by_exchange(  # noqa: PLR0913 - the problem
 ) -> Exchanged:
     """Dual coefficients of all fits that this method can solve.
 
-    The first block decides whether the others are tried. Where it solves no fit, Q has too low a rank; where no
-    coordinate was ever fixed, descent's conjugate gradients need less than a factor.
+    The first block decides whether the others are tried: where Q has too low a rank, hardly any fit is solved.
     """
-    found = Exchanged(np.zeros(train.shape), np.full(len(train), -1, np.int64))
-    inner = gram.astype(np.float32) if geometry.is_plain else gram  # half the bytes to gather from, for every fit
-    blocks = [slice(start, min(start + BLOCK, len(train))) for start in range(0, len(train), BLOCK)]
-
-    def work(rows: slice, rank: np.ndarray) -> None:
-        _solve_block(found, rows, (gram, inner), geometry, train[rows], signs[rows], rank, cost, tolerance)
-
+    found = Exchanged(np.zeros(train.shape), np.zeros(train.shape), np.full(len(train), -1, np.int64))
+    edges = [0, *range(min(TRIAL, len(train)), len(train), BLOCK), len(train)]
+    blocks = [slice(start, stop) for start, stop in pairwise(edges)]
+    limits = cost, tolerance
     with _one_blas_thread():
-        work(blocks[0], np.zeros(len(gram)))
-        if (found.exchanges[blocks[0]] <= ALL_FREE).all():
+        middle = np.zeros(len(gram)) if geometry.is_plain else geometry.shift.mean(axis=0)
+        shared = Shared.of(gram, middle)
+
+        def work(rows: slice) -> None:
+            own = geometry.of_fits(rows)
+            systems = Systems.of(shared, own, middle)
+            _solve_block(found, rows, (gram, own, systems), train[rows], signs[rows], limits)
+
+        work(blocks[0])
+        if (found.exchanges[blocks[0]] < 0).mean() > 1 - WORTH_IT:
             return found
-        known = np.abs(found.coefficients[blocks[0]])
-        seldom_last = -known.sum(axis=0) / np.maximum(train[blocks[0]].sum(axis=0), 1)
         with ThreadPoolExecutor(numba.get_num_threads()) as pool:
-            list(pool.map(lambda rows: work(rows, seldom_last), blocks[1:]))
+            list(pool.map(work, blocks[1:]))
     return found
 
 
@@ -106,184 +109,160 @@ def _one_blas_thread() -> Iterator[None]:
 
 
 def _solve_block(  # noqa: PLR0913, PLR0917
-    found: Exchanged, rows: slice, grams: tuple[np.ndarray, np.ndarray], geometry: FoldGeometry, train: np.ndarray,
-    signs: np.ndarray, rank: np.ndarray, cost: float, tolerance: float,
+    found: Exchanged, rows: slice, problem: tuple[np.ndarray, FoldGeometry, Systems], train: np.ndarray,
+    signs: np.ndarray, limits: tuple[float, float],
 ) -> None:  # fmt: skip
     """Solve some fits, correct them by their float64 gradients, and keep those within the tolerance."""
-    gram, inner = grams
-    chosen = [own[np.argsort(rank[own], kind="stable")] for own in map(np.flatnonzero, train)]
-    fits = [_Fit.of(inner, geometry, rows.start + i, own, signs[i, own]) for i, own in enumerate(chosen)]
-    coefficients = np.zeros(train.shape)
-    for i, fit in enumerate(fits):
-        if fit is None or not fit.solve(cost, tolerance):
-            fits[i] = None
-        else:
-            coefficients[i, fit.faces] = fit.alpha * fit.sign
-    own_geometry = geometry.of_fits(rows)
-    for correction in range(CORRECTIONS + 1):
-        decisions = own_geometry.decisions(gram, coefficients)
-        for i, fit in enumerate(fits):
-            if fit is None or fit.done:
-                continue
-            gradient = fit.sign * decisions[i, fit.faces] - 1.0
-            if fit.spread(gradient, cost) <= tolerance:
-                fit.done = True
-            elif correction < CORRECTIONS:
-                fit.correct(gradient, cost)
-                coefficients[i, fit.faces] = fit.alpha * fit.sign
-        if all(fit is None or fit.done for fit in fits):
+    gram, geometry, systems = problem
+    cost, tolerance = limits
+    one_class = np.abs((signs * train).sum(axis=1)) == train.sum(axis=1)
+    found.exchanges[rows][one_class] = 0
+    fits = np.flatnonzero(~one_class)
+    bound = (cost * geometry.factor[fits]).astype(np.float32)
+    state = _Fits(systems.only(fits), train[fits], signs[fits].astype(np.float32), bound)
+    exchanges = state.exchange(tolerance)
+    fits, state, exchanges = fits[exchanges > 0], state.only(exchanges > 0), exchanges[exchanges > 0]
+    own, factor = geometry.of_fits(fits), geometry.factor[fits, None]
+    sign, trained = signs[fits], train[fits]
+    coefficients = np.ascontiguousarray(state.alpha() / factor * sign)
+    decisions = own.decisions(gram, coefficients)
+    missed = np.flatnonzero(_spread(decisions, coefficients, sign, trained, cost) > tolerance)
+    for _ in range(CORRECTIONS if len(missed) else 0):
+        rest = np.where(trained[missed], sign[missed] - decisions[missed], 0.0)
+        step = state.only(missed).corrected(rest, LAST_AIM * tolerance) / factor[missed]
+        alpha = np.clip((coefficients[missed] + step) * sign[missed], 0.0, cost)
+        coefficients[missed] = alpha * sign[missed]
+        decisions[missed] = own.of_fits(missed).decisions(gram, coefficients[missed])
+        over = _spread(decisions[missed], coefficients[missed], sign[missed], trained[missed], cost) > tolerance
+        missed = missed[over]
+        if not len(missed):
             break
-    for i, fit in enumerate(fits):
-        one_class = abs(signs[i, train[i]].sum()) == train[i].sum()
-        if one_class:
-            found.exchanges[rows.start + i] = 0
-        elif fit is not None and fit.done:
-            found.coefficients[rows.start + i], found.exchanges[rows.start + i] = coefficients[i], fit.exchanges
-
-
-class _Fit:
-    """One fit: its factor, the columns that were needed so far, and which coordinates are free."""
-
-    def __init__(self, factor: Float32[np.ndarray, "n n"], faces: np.ndarray, sign: np.ndarray) -> None:
-        n = len(faces)
-        self.faces, self.sign, self.done, self.exchanges = faces, sign, False, 0
-        self.alpha = np.zeros(n)
-        self._factor = factor
-        self._place = np.full(n, -1)  # of a coordinate among the columns
-        self._sign32, self._used = sign.astype(np.float32), 0
-        self._columns = np.empty((n, 0), np.float32, order="F")
-        self._products = np.empty((0, 0), np.float32)  # of the columns with each other
-        self._low, self._high = np.zeros(n, bool), np.zeros(n, bool)
-
-    @classmethod
-    def of(
-        cls, inner: np.ndarray, geometry: FoldGeometry, fit: int, faces: np.ndarray, sign: np.ndarray
-    ) -> "_Fit | None":
-        """The factorised fit; None where there is one class only, or Q has no factor."""
-        if abs(sign.sum()) == len(sign):
-            return None
-        if geometry.is_plain:
-            rows = _gathered(inner, faces)
-        else:
-            shift, factor = geometry.shift[fit % len(geometry.shift)], float(geometry.factor[fit])
-            rows = _moved(inner, shift, factor, float(geometry.intercept), faces)
-        found, info = _FACTORISE(rows.T, lower=1, clean=0, overwrite_a=1)
-        return cls(found, faces, sign) if info == 0 else None
-
-    def solve(self, cost: float, tolerance: float) -> bool:
-        """Exchange coordinates until none is beyond a bound or pulled inside; whether that came to an end."""
-        whole = self._forward(self.sign)
-        fewest, worse = len(self.faces) + 1, 0
-        for self.exchanges in range(1, MOST_EXCHANGES + 1):
-            alpha, multipliers, fixed = self._minimum(whole, cost)
-            gradient = np.zeros(len(alpha), np.float32)
-            gradient[fixed] = -multipliers
-            free = ~(self._low | self._high)
-            below, above = free & (alpha < 0), free & (alpha > cost)
-            back = (self._low & (gradient < -tolerance)) | (self._high & (gradient > tolerance))
-            violations = int(below.sum() + above.sum() + back.sum())
-            if not violations:
-                self.alpha = np.where(self._high, cost, np.where(self._low, 0.0, alpha.astype(np.float64)))
-                return bool(np.isfinite(self.alpha).all())
-            worse = 0 if violations < fewest else worse + 1
-            fewest = min(fewest, violations)
-            self._low = (self._low | below) & ~back
-            self._high = (self._high | above) & ~back
-            if worse >= WORSE or (self._low.sum() + self._high.sum()) > MOST_FIXED * len(alpha):
-                return False
-        return False
-
-    def correct(self, gradient: Float64[np.ndarray, " n"], cost: float) -> None:
-        """Take off what the float64 gradient of the free coordinates says, the fixed ones held."""
-        free = ~(self._low | self._high)
-        rest = self._forward(np.where(free, -gradient * self.sign, 0.0))
-        step, _, _ = self._minimum(rest, 0.0)
-        self.alpha = np.clip(self.alpha + np.where(free, step.astype(np.float64), 0.0), 0.0, cost)
-
-    def spread(self, gradient: Float64[np.ndarray, " n"], cost: float) -> float:
-        """LIBLINEAR's measure: largest minus smallest projected gradient, 0 among them."""
-        falls, rises = self.alpha > 0, self.alpha < cost
-        slope = np.where(gradient > 0, gradient * falls, gradient * rises)
-        return float(max(slope.max(), 0.0) - min(slope.min(), 0.0))
-
-    def _forward(self, vector: np.ndarray) -> np.ndarray:
-        return _SUBSTITUTE(self._factor, vector.astype(np.float32), lower=1)
-
-    def _minimum(self, whole: np.ndarray, cost: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Where the quadratic is smallest with the fixed coordinates held, and the multipliers of these."""
-        fixed = np.flatnonzero(self._low | self._high)
-        if not len(fixed):
-            return self._backward(whole), np.empty(0, np.float32), fixed
-        self._reach(fixed)
-        places, sign = self._place[fixed], self.sign[fixed].astype(np.float32)
-        everyone = len(places) == self._used
-        columns = self._columns[:, : self._used] if everyone else self._columns[:, places]
-        own = np.argsort(places) if everyone else np.arange(len(places))  # rows of `fixed` in the order of the columns
-        ordered = places[own]
-        held = np.where(self._high[fixed], np.float32(cost), np.float32(0.0)) * sign
-        right = columns.T @ whole - held[own]
-        _, found, info = _SOLVE(self._products[np.ix_(ordered, ordered)], right)
-        multipliers = np.full(len(fixed), np.nan, np.float32)
-        if info == 0:
-            multipliers[own] = found
-        return self._backward(whole - columns @ multipliers[own]), multipliers * sign, fixed
-
-    def _backward(self, vector: np.ndarray) -> np.ndarray:
-        """The solution in the coordinates of the dual, whose signs are not in the factor."""
-        return _SUBSTITUTE(self._factor, vector, lower=1, trans=1) * self._sign32
-
-    def _reach(self, fixed: np.ndarray) -> None:
-        """Columns of L^-1 for coordinates that are fixed for the first time, and their products with all."""
-        new = fixed[self._place[fixed] < 0]
-        if not len(new):
-            return
-        last = len(self.faces) * 2 // 3  # the columns of most of them begin behind this face
-        for some in (new[new >= last], new[new < last]):
-            if len(some):
-                self._append(some)
-
-    def _append(self, new: np.ndarray) -> None:
-        """Columns of some coordinates; above the first of them there are zeros only."""
-        old, size, first = self._used, self._used + len(new), int(new.min())
-        self._place[new] = np.arange(old, size)
-        if size > self._columns.shape[1]:
-            self._columns = _grown(self._columns, (len(self.faces), 2 * size))
-            self._products = _grown(self._products, (2 * size, 2 * size))
-        unit = np.zeros((len(self.faces) - first, len(new)), np.float32, order="F")
-        unit[new - first, np.arange(len(new))] = 1.0
-        columns = _SUBSTITUTE_ALL(1.0, self._factor[first:, first:], unit, lower=1, overwrite_b=1)
-        self._columns[:first, old:size], self._columns[first:, old:size], self._used = 0.0, columns, size
-        products = self._columns[first:, :size].T @ columns
-        self._products[:size, old:size] = products
-        self._products[old:size, :old] = products[:old].T
-
-
-def _grown(array: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A larger array that begins with this one, column by column in memory."""
-    grown = np.empty(shape, array.dtype, order="F")
-    grown[: array.shape[0], : array.shape[1]] = array
-    return grown
+    solved = np.setdiff1d(np.arange(len(fits)), missed)
+    places = np.arange(rows.start, rows.stop)[fits[solved]]
+    found.coefficients[places], found.decisions[places] = coefficients[solved], decisions[solved]
+    found.exchanges[places] = exchanges[solved]
 
 
 @numba.njit(cache=True, nogil=True)
-def _gathered(inner: np.ndarray, faces: np.ndarray):  # pragma: no cover - compiled
-    """Upper triangle of the inner products of some faces, float32, row by row: the lower one of its transpose."""
-    out = np.empty((len(faces), len(faces)), np.float32)
-    for i in range(len(faces)):
-        row, to = inner[faces[i]], out[i]
-        for j in range(i, len(faces)):
-            to[j] = row[faces[j]]
-    return out
-
-
-@numba.njit(cache=True, nogil=True)
-def _moved(
-    gram: np.ndarray, shift: np.ndarray, factor: float, intercept: float, faces: np.ndarray
+def _spread(
+    decisions: np.ndarray, coefficients: np.ndarray, signs: np.ndarray, train: np.ndarray, cost: float
 ):  # pragma: no cover - compiled
-    """The same, centred and scaled as the fold wants it."""
-    out = np.empty((len(faces), len(faces)), np.float32)
-    for i in range(len(faces)):
-        row, own, to = gram[faces[i]], shift[faces[i]], out[i]
-        for j in range(i, len(faces)):
-            to[j] = factor * (row[faces[j]] - own - shift[faces[j]]) + intercept
-    return out
+    """LIBLINEAR's measure for each fit: largest minus smallest projected gradient, 0 among them."""
+    found = np.empty(len(decisions))
+    for fit in range(len(decisions)):
+        high, low = 0.0, 0.0
+        for face in range(decisions.shape[1]):
+            if not train[fit, face]:
+                continue
+            slope = decisions[fit, face] * signs[fit, face] - 1.0
+            alpha = coefficients[fit, face] * signs[fit, face]
+            if slope > high and alpha > 0:
+                high = slope
+            if slope < low and alpha < cost:
+                low = slope
+            if np.isnan(slope):
+                high = np.inf
+        found[fit] = high - low
+    return found
+
+
+class _Fits:
+    """Fits side by side, in units in which the factor of their geometry is 1: which coordinates are free, and where."""
+
+    def __init__(self, systems: Systems, train: np.ndarray, signs: np.ndarray, bound: np.ndarray) -> None:
+        self._systems, self._train, self._signs, self._bound = systems, train, signs, bound
+        self._free = train.astype(np.float32)
+        self._high = np.zeros(train.shape, bool)
+        self._x = np.zeros(train.shape, np.float32)  # the coefficients
+        self._products = np.zeros(train.shape, np.float32)  # of them
+
+    def only(self, kept: np.ndarray) -> "_Fits":
+        """Some of the fits as they are now."""
+        other = _Fits(self._systems.only(kept), self._train[kept], self._signs[kept], self._bound[kept])
+        other._free, other._high = self._free[kept], self._high[kept]
+        other._x, other._products = self._x[kept], self._products[kept]
+        return other
+
+    def alpha(self) -> Float64[np.ndarray, "fit face"]:
+        """Dual coefficients, within their bounds."""
+        return np.clip((self._x * self._signs).astype(np.float64), 0.0, self._bound[:, None].astype(np.float64))
+
+    def corrected(self, rest: Float64[np.ndarray, "fit face"], aim: float) -> Float64[np.ndarray, "fit face"]:
+        """Change of the free coefficients that brings the rest of the equations to nothing, the fixed ones held."""
+        own = (rest * self._free).astype(np.float32)
+        step, products = np.zeros_like(own), np.zeros_like(own)
+        self._systems.solve(step, products, own, self._free, aim)
+        return step.astype(np.float64)
+
+    def exchange(self, tolerance: float) -> Int[np.ndarray, " fit"]:
+        """Exchange coordinates until none is beyond a bound or pulled inside; how often, -1 where it found no end."""
+        taken = np.full(len(self._x), -1, np.int64)
+        live, fits = np.arange(len(self._x)), self
+        fewest, worse = np.full(len(live), self._train.shape[1] + 1), np.zeros(len(live), int)
+        last = LAST_AIM * tolerance
+        aims = [*(max(aim, last) for aim in AIMS), *[last] * (MOST_EXCHANGES - len(AIMS))]
+        for count, aim in enumerate(aims, start=1):
+            violations, fixed, worst = fits._round(aim, tolerance)
+            self._put(live, fits)
+            done = (violations == 0) & (worst <= last)
+            taken[live[done]] = count
+            worse = np.where(violations < fewest, 0, worse + 1)
+            fewest = np.minimum(fewest, violations)
+            stuck = (worst > aim) & ((worst <= aim).mean() < READY)  # Q is too near to a singular one
+            going = ~done & ~stuck & (worse < WORSE) & (fixed <= MOST_FIXED * self._train[live].sum(axis=1))
+            if not going.any():
+                break
+            live, fits, fewest, worse = live[going], fits.only(going), fewest[going], worse[going]
+        return taken
+
+    def _put(self, rows: np.ndarray, fits: "_Fits") -> None:
+        """Take over where some of the fits have come to."""
+        if fits is not self:
+            self._x[rows], self._free[rows], self._high[rows] = fits._x, fits._free, fits._high
+
+    def _round(self, aim: float, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Solve the systems of the free coordinates and exchange: violations, fixed coordinates, largest rest."""
+        rest = (self._signs - self._products) * self._free
+        worst = self._systems.solve(self._x, self._products, rest, self._free, aim)
+        sets, slack = (self._train, self._free, self._high), max(tolerance, aim)
+        changed = np.zeros_like(self._x)
+        violations, fixed = _exchange(self._x, self._products, self._signs, sets, self._bound, slack, changed)
+        self._systems.move(self._products, changed)
+        return violations, fixed, worst
+
+
+@numba.njit(cache=True, nogil=True)
+def _exchange(  # noqa: PLR0913, PLR0917
+    x: np.ndarray, products: np.ndarray, signs: np.ndarray, sets: tuple[np.ndarray, np.ndarray, np.ndarray],
+    bound: np.ndarray, slack: float, changed: np.ndarray,
+):  # fmt: skip # pragma: no cover - compiled
+    """Move coordinates between free and fixed, and to their bounds, which is noted in `changed`.
+
+    Returns how many were moved, and how many are fixed: all where x is no number.
+    """
+    train, free, high = sets
+    violations, fixed = np.zeros(len(x), np.int64), np.zeros(len(x), np.int64)
+    odd = np.empty(x.shape[1], np.bool_)
+    for fit in range(len(x)):
+        own, sign, most = x[fit], signs[fit], bound[fit]
+        for face in range(len(own)):  # few are odd: found in one go, without a branch
+            alpha, slope = own[face] * sign[face], products[fit, face] * sign[face] - np.float32(1)
+            beyond = (free[fit, face] > 0) & ((alpha < 0) | (alpha > most))
+            above = high[fit, face]
+            pulled = (above & (slope > slack)) | (~above & (slope < -slack))
+            odd[face] = beyond | ((free[fit, face] == 0) & train[fit, face] & pulled)
+        total, count = np.float32(0), 0
+        for face in range(len(own)):
+            if odd[face]:
+                violations[fit] += 1
+                if free[fit, face] > 0:
+                    high[fit, face] = own[face] * sign[face] > 0
+                    goal = most * sign[face] if high[fit, face] else np.float32(0)
+                    changed[fit, face], own[face] = goal - own[face], goal
+                    free[fit, face] = np.float32(0)
+                else:
+                    free[fit, face] = np.float32(1)
+            count += train[fit, face] & (free[fit, face] == 0)
+            total += own[face]
+        fixed[fit] = count if np.isfinite(total) else len(own)
+    return violations, fixed

@@ -101,8 +101,7 @@ def out_of_fold(  # noqa: PLR0913 - the problem, and how it is solved
         decisions, sweeps = _decide_by_liblinear(gram, geometry, train, signs, cost, tolerance)
     else:
         arrays = np.ascontiguousarray(gram), geometry, train, signs
-        coefficients, sweeps = _solve(*arrays, cost, tolerance, max_sweeps)
-        decisions = geometry.decisions(gram, coefficients)
+        _, decisions, sweeps = _solve(*arrays, cost, tolerance, max_sweeps)
     decisions[sweeps == 0] = np.nan
     decisions = np.where(first_half, decisions[1::2], decisions[::2])
     sweeps = sweeps.reshape(-1, 2)
@@ -139,16 +138,18 @@ def fit_all_faces(
 def _solve(  # noqa: PLR0913
     gram: np.ndarray, geometry: FoldGeometry, train: np.ndarray, signs: np.ndarray, cost: float, tolerance: float,
     max_sweeps: int,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Coefficients (fit, face) and steps (fit,): by exchanges where they pay, the rest by descent."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Coefficients and decisions (fit, face), steps (fit,): by exchanges where they pay, the rest by descent."""
     if train.sum(axis=1).min(initial=len(gram)) < FEWEST_FACES:
-        return _solve_by_pairs(gram, geometry, train, signs, cost, tolerance, max_sweeps)
+        coefficients, sweeps = _solve_by_pairs(gram, geometry, train, signs, cost, tolerance, max_sweeps)
+        return coefficients, geometry.decisions(gram, coefficients), sweeps
     found = solve_by_exchange(gram, geometry, train, signs, cost=cost, tolerance=tolerance)
     left = np.flatnonzero(found.exchanges < 0)
     if len(left):
         own = geometry.of_fits(left), train[left], signs[left]
         found.coefficients[left], found.exchanges[left] = _solve_by_pairs(gram, *own, cost, tolerance, max_sweeps)
-    return found.coefficients, found.exchanges
+        found.decisions[left] = own[0].decisions(gram, found.coefficients[left])
+    return found.coefficients, found.decisions, found.exchanges
 
 
 def _solve_by_pairs(  # noqa: PLR0913

@@ -22,12 +22,13 @@ def compile_rendering() -> None:
 
 def compile_concept_test() -> None:
     """Solve the support vector machines of a few made faces."""
-    from painlens.concept_test.svm import out_of_fold
+    from painlens.concept_test.svm import FEWEST_FACES, out_of_fold
 
     rng = np.random.default_rng(0)
-    features = rng.normal(size=(24, 8))
-    halves = np.array([rng.permutation(24) < 12])
-    out_of_fold(features @ features.T + 1.0, features[:, 0] > 0, halves, cost=1.0)
+    for faces, dimensions in ((24, 8), (2 * FEWEST_FACES, 3 * FEWEST_FACES)):  # one for each solver
+        features = rng.normal(size=(faces, dimensions))
+        halves = np.array([rng.permutation(faces) < faces // 2])
+        out_of_fold(features @ features.T + 1.0, features[:, 0] > 0, halves, cost=1.0)
 
 
 PARTS: dict[str, Callable[[], None]] = {"rendering": compile_rendering, "concept test": compile_concept_test}
