@@ -10,7 +10,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 # Files of minutes start first, so that the processes of a run end at about the same time.
 LONGEST_FIRST = (
     "test_whole_study", "test_whole_study_classes", "test_web_annotate_browser", "test_web_browser",
-    "test_cross_fitting", "test_compare", "test_workflow_snakemake",
+    "test_web_annotate_saving", "test_cross_fitting", "test_compare", "test_workflow_snakemake",
 )  # fmt: skip
 
 

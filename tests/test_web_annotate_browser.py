@@ -1,20 +1,26 @@
-"""Annotating in a real browser: a key counts for the face that was seen, and no answer is ever lost."""
+"""Annotating in a real browser: a key counts for the face that was seen; the pages are for everybody."""
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Response
+from playwright.sync_api import Browser
 
+from annotating import (
+    annotating,
+    events,
+    label,
+    make_task,
+    seat,
+    tab_to,
+    wait_for_face,
+    wait_saved,
+)
 from annotation_server import Prepared, Served, prepared_run
-from browser import Watched, chromium, needs_chromium, sign_in
-from painlens.annotations.tasks import Face, Plan, TrainingPicture, create_task, take_place
-from painlens.web import consent
+from browser import Watched, chromium, needs_chromium
+from painlens.annotations.tasks import take_place
 
 pytestmark = [pytest.mark.browser, needs_chromium]
-OFFLINE = "Failed to load resource"  # what Chromium says about a request that could not be made
 
 
 @pytest.fixture(scope="module")
@@ -36,88 +42,6 @@ def browser() -> Iterator[Browser]:
     """One browser for all tests."""
     with chromium() as browser:
         yield browser
-
-
-def make_task(run: Prepared, *, faces: int = 24, training: int = 0, annotators: int = 2) -> str:
-    """A fresh task over the run's faces."""
-    with run.store() as connection:
-        rows = connection.execute(
-            "SELECT database, frame_id, participant FROM item WHERE task_id = ? AND kind = 'face' LIMIT ?",
-            (run.task, faces),
-        ).fetchall()
-        picture = _picture()
-        lessons = [TrainingPicture(f"lesson-{n}", "yes", picture) for n in range(training)]
-        return create_task(
-            connection, concept="eyes-closed", question="Are both eyes closed?", guideline="Yes if they are.",
-            faces=[Face(*row) for row in rows], plan=Plan(annotators, 0, "answer", 3), created_by="rob",
-            training=lessons,
-        )  # fmt: skip
-
-
-def _picture() -> bytes:
-    import numpy as np
-
-    from painlens.web.pictures import face_picture
-
-    return face_picture(np.full((32, 32, 3), 120, np.uint8), 0)
-
-
-@contextmanager
-def seat(browser: Browser, address: str, run: Prepared, person: str, **options: object) -> Iterator[Watched]:
-    """A signed-in person's browser window; requests to other hosts and script errors fail the test."""
-    context = browser.new_context(**options)  # pyright: ignore[reportArgumentType] - Playwright's own options
-    watched = Watched(context)
-    try:
-        sign_in(watched.page, address, run.tokens[person])
-        yield watched
-        assert watched.foreign == []
-        assert [e for e in watched.errors if OFFLINE not in e] == []
-    finally:
-        context.close()
-
-
-@contextmanager
-def annotating(browser: Browser, server: Served, run: Prepared, task: str) -> Iterator[Page]:
-    """Anna's window on a task."""
-    with seat(browser, server.address, run, "anna") as watched:
-        watched.page.goto(f"{server.address}/annotate/{task}")
-        yield watched.page
-
-
-def wait_for_face(page: Page, other_than: str = "") -> str:
-    """The painted face's id, once keys count for it."""
-    page.wait_for_function(
-        "other => { const f = document.querySelector('.stage .face');"
-        " return f && f.dataset.painted && f.dataset.item !== other }",
-        arg=other_than,
-    )
-    page.wait_for_timeout(110)  # longer than any key is refused for being too early
-    return str(page.get_attribute(".stage .face", "data-item"))
-
-
-def wait_saved(page: Page) -> None:
-    """Until nothing is on its way."""
-    page.wait_for_function("() => document.querySelector('[data-part=saved]').dataset.unsaved === '0'")
-
-
-def events(run: Prepared, task: str, person: str = "anna") -> list[tuple[str, str, str | None]]:
-    """Stored kind, item and value of a person's events."""
-    with run.store() as connection:
-        rows = connection.execute(
-            "SELECT kind, item_id, value FROM event WHERE task_id = ? AND person = ? ORDER BY event_id", (task, person)
-        )
-        return [tuple(row) for row in rows]
-
-
-def label(page: Page, keys: str) -> list[tuple[str, str, str | None]]:
-    """Answer faces with keys; what should be stored."""
-    words = {"y": "yes", "n": "no", "u": "unsure", "1": "yes", "2": "no", "3": "unsure"}
-    expected, shown = [], ""
-    for key in keys:
-        shown = wait_for_face(page, shown)
-        page.keyboard.press(key)
-        expected.append(("label", shown, words[key]))
-    return expected
 
 
 def test_keys_label_the_face_on_the_screen_and_advance(browser: Browser, server: Served, run: Prepared) -> None:
@@ -267,103 +191,6 @@ def test_keys_are_left_alone_with_modifiers_in_fields_and_when_switched_off(
         assert events(run, task) == [("label", shown, "yes")]
 
 
-def test_without_a_connection_work_goes_on_and_is_shown_as_unsaved(
-    browser: Browser, server: Served, run: Prepared
-) -> None:
-    task = make_task(run)
-    with annotating(browser, server, run, task) as page:
-        expected = label(page, "y")
-        wait_saved(page)
-        page.wait_for_timeout(600)  # pictures are fetched ahead
-        page.context.set_offline(True)
-        expected += label_more(page, expected, "nunyy")
-        assert page.inner_text("[data-part=saved]") == "5 unsaved"
-        page.wait_for_selector("[data-part=connection]:not([hidden])")
-        assert len(events(run, task)) == 1
-        page.context.set_offline(False)
-        wait_saved(page)
-        assert page.inner_text("[data-part=saved]") == "All saved"
-        assert events(run, task) == expected
-
-
-def label_more(page: Page, before: list[tuple[str, str, str | None]], keys: str) -> list[tuple[str, str, str | None]]:
-    """Go on answering after the last face."""
-    wait_for_face(page, before[-1][1])
-    return label(page, keys)
-
-
-def test_unsaved_answers_survive_a_closed_window(browser: Browser, server: Served, run: Prepared) -> None:
-    task = make_task(run)
-    context = browser.new_context()
-    watched = Watched(context)
-    page = watched.page
-    sign_in(page, server.address, run.tokens["anna"])
-    page.goto(f"{server.address}/annotate/{task}")
-    page.route("**/answers", lambda route: route.abort())
-    expected = label(page, "ynn")
-    assert events(run, task) == []
-    page.close(run_before_unload=False)
-    page = context.new_page()
-    page.goto(f"{server.address}/annotate/{task}")
-    wait_for_face(page)
-    wait_saved(page)
-    assert events(run, task) == expected
-    assert page.inner_text("[data-part=progress-text]") == "3 of 24"
-    context.close()
-
-
-def test_no_acknowledged_answer_is_lost_when_the_server_is_killed(browser: Browser, tmp_path: Path) -> None:
-    """`kill -9` in the middle of a burst; the browser goes on, the server comes back, everything is there once."""
-    run = prepared_run(tmp_path / "run", faces=24)
-    served = Served(run.root).start()
-    try:
-        with seat(browser, served.address, run, "anna") as watched:
-            page = watched.page
-            acknowledged: list[str] = []
-
-            def note(response: Response) -> None:
-                if response.url.endswith("/answers") and response.ok:
-                    acknowledged.extend(o["nonce"] for o in response.json()["outcomes"] if o["state"] == "stored")
-
-            page.on("response", note)
-            page.goto(f"{served.address}/annotate/{run.task}")
-            expected = label(page, "ynyn")
-            page.wait_for_timeout(800)
-            served.kill()
-            expected += label_more(page, expected, "uyn")
-            assert page.inner_text("[data-part=saved]").endswith("unsaved")
-            served.start()
-            wait_saved(page)
-            assert events(run, run.task) == expected
-            with run.store() as connection:
-                stored = {row[0] for row in connection.execute("SELECT nonce FROM event")}
-            assert acknowledged
-            assert set(acknowledged) <= stored
-    finally:
-        served.kill()
-
-
-def test_two_annotators_and_two_tabs_at_once(browser: Browser, server: Served, run: Prepared) -> None:
-    task = make_task(run, faces=8)
-    with seat(browser, server.address, run, "anna") as anna, seat(browser, server.address, run, "ben") as ben:
-        second_tab = anna.page.context.new_page()
-        for page in (anna.page, ben.page, second_tab):
-            page.goto(f"{server.address}/annotate/{task}")
-        shown = {id(page): "" for page in (anna.page, ben.page, second_tab)}
-        given: dict[str, list[str]] = {"anna": [], "ben": []}
-        for n in range(4):
-            for name, page in (("anna", anna.page), ("ben", ben.page), ("anna", second_tab)):
-                shown[id(page)] = wait_for_face(page, shown[id(page)])
-                page.keyboard.press("y" if n % 2 else "n")
-                given[name].append(shown[id(page)])
-        for page in (anna.page, ben.page, second_tab):
-            wait_saved(page)
-        assert [item for _, item, _ in events(run, task, "ben")] == given["ben"]
-        assert sorted(item for _, item, _ in events(run, task, "anna")) == sorted(given["anna"])
-        orders = [[item for _, item, _ in events(run, task, name)] for name in ("anna", "ben")]
-        assert orders[0] != orders[1]
-
-
 def test_training_gives_feedback_and_then_the_real_faces_come(browser: Browser, server: Served, run: Prepared) -> None:
     task = make_task(run, faces=4, training=2)
     with annotating(browser, server, run, task) as page:
@@ -385,26 +212,6 @@ def test_training_gives_feedback_and_then_the_real_faces_come(browser: Browser, 
         page.wait_for_selector("[data-part=finished]:not([hidden])")
         assert page.inner_text("[data-part=finished-title]") == "All faces are done"
     assert len(events(run, task)) == 6
-
-
-def test_a_withdrawn_face_leaves_the_screen(browser: Browser, tmp_path: Path) -> None:
-    run = prepared_run(tmp_path / "run", faces=12)
-    served = Served(run.root).start()
-    try:
-        with seat(browser, served.address, run, "anna") as watched:
-            page = watched.page
-            page.goto(f"{served.address}/annotate/{run.task}")
-            shown = wait_for_face(page)
-            with run.store() as connection:
-                row = connection.execute("SELECT * FROM item WHERE item_id = ?", (shown,)).fetchone()
-                consent.withdraw(connection, row["database"], row["participant"], by="rob", now=0.0)
-            following = wait_for_face(page, shown)
-            assert "withdrawn" in page.inner_text("[data-part=note]")
-            with run.store() as connection:
-                other = connection.execute("SELECT * FROM item WHERE item_id = ?", (following,)).fetchone()
-            assert (other["database"], other["participant"]) != (row["database"], row["participant"])
-    finally:
-        served.kill()
 
 
 def test_an_adjudicator_decides_in_the_same_way(browser: Browser, server: Served, run: Prepared) -> None:
@@ -460,17 +267,6 @@ def test_a_keyboard_alone_is_enough(browser: Browser, server: Served, run: Prepa
     wait_saved(page)
     assert events(run, task) == [("label", shown, "unsure")]
     context.close()
-
-
-def tab_to(page: Page, selector: str, *, back: bool = False) -> None:
-    """Press Tab until an element has the focus, which must be visible."""
-    for _ in range(60):
-        if page.evaluate("s => document.activeElement.matches(s)", selector):
-            outline = page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
-            assert outline != "none"
-            return
-        page.keyboard.press("Shift+Tab" if back else "Tab")
-    raise AssertionError(f"Tab never reaches {selector}")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])

@@ -1,29 +1,21 @@
-"""Gallery, face page, mean maps, consent and notebook through HTTP, without a browser."""
+"""Gallery, face page and mean maps through HTTP, without a browser."""
 
 import io
-import json
-import os
 import re
 import shutil
-import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from painlens import hypotheses
-from painlens.web import consent, pictures
+from painlens.web import pictures
 from painlens.web.index import index_of
-from painlens.web.notebook import load_notebook
 from painlens.workflow.run_folder import RunFolder
-from web_client import PAGE, anonymous, app_of, log_of, signed_in
+from web_client import PAGE, app_of, signed_in
 from web_run import made_run
-
-NONCE = "n" * 24
 
 
 @pytest.fixture(scope="module")
@@ -181,89 +173,6 @@ def test_crops_that_are_gone_are_an_error_that_names_no_path(app: Starlette, cli
     assert str(folder) not in answer.text
 
 
-# ---- consent ----------------------------------------------------------------------------------------------------
-def addresses_of(name: str) -> tuple[str, ...]:
-    return (f"/inspect/i/{name}", f"/inspect/strip/{name}.webp", f"/inspect/i/{name}/face.webp",
-            f"/inspect/i/{name}/values", f"/inspect/i/{name}/regions")  # fmt: skip
-
-
-def test_a_face_without_consent_is_at_no_address(app: Starlette, client: TestClient) -> None:
-    row = int(np.flatnonzero(app.state.run.faces.participant == "clinical-p001")[0])
-    for address in addresses_of(app.state.run.opaque_of(row)):
-        assert client.get(address).status_code == 404, address
-
-
-@pytest.mark.parametrize("way", ["page", "elsewhere", "study", "list"])
-def test_a_withdrawal_hides_a_face_at_once(app: Starlette, client: TestClient, folder: Path, way: str) -> None:
-    run = app.state.run
-    row = int(np.flatnonzero(run.faces.participant == "clinical-p000")[0])
-    name = run.opaque_of(row)
-    for address in addresses_of(name):
-        assert client.get(address).status_code == 200, address
-    _withdraw(way, client, folder)
-    for address in addresses_of(name):
-        assert client.get(address).status_code == 404, address
-    page = client.get("/inspect", headers=PAGE).text
-    assert name not in page
-    assert "8 withheld" in page
-    assert not run.may_show("clinical", "clinical-p000")
-    assert run.may_show("experimental", "experimental-p000")
-
-
-def _withdraw(way: str, client: TestClient, folder: Path) -> None:
-    """Take the consent of clinical-p000 back: on the page, by another process, in the study file, or in the list."""
-    if way == "page":
-        answer = client.post("/consent", data={"database": "clinical", "participant": "clinical-p000"}, headers=PAGE)
-        assert "hidden from now on" in answer.text
-    elif way == "elsewhere":
-        connection = sqlite3.connect(folder / "annotations.sqlite", isolation_level=None)
-        assert consent.withdraw(connection, "clinical", "clinical-p000", by="test", now=0.0)
-        assert not consent.withdraw(connection, "clinical", "clinical-p000", by="test", now=0.0)
-        connection.close()
-    elif way == "list":
-        (folder / "withdrawn.json").write_text(json.dumps([["clinical", "clinical-p000"]]))
-    else:
-        study = folder / "study.yaml"
-        chosen = yaml.safe_load(study.read_text())
-        chosen["databases"]["clinical"]["consent"]["display"] = ["clinical-p002"]
-        study.write_text(yaml.safe_dump(chosen))
-
-
-def test_a_study_file_or_a_list_that_cannot_be_read_allows_nothing(app: Starlette, folder: Path) -> None:
-    shown = app.state.run.consent.shown
-    assert shown().any()
-    (folder / "withdrawn.json").write_text("[broken")
-    assert not shown().any()
-    (folder / "withdrawn.json").unlink()
-    assert shown().any()
-    (folder / "study.yaml").write_text("study: [broken")
-    assert not shown().any()
-
-
-def test_faces_that_were_cropped_anew_are_not_shown_by_an_old_server(app: Starlette, folder: Path) -> None:
-    """Somebody may have been forgotten: the row of a face could hold another person's by now."""
-    shown, database = app.state.run.consent.shown, app.state.run.faces.database
-    assert shown()[database == "clinical"].any()
-    crops = folder / "faces" / "database=clinical" / "faces.h5"
-    os.utime(crops, ns=(1, 1))
-    assert not shown()[database == "clinical"].any()
-    assert shown()[database == "experimental"].any()
-
-
-def test_withdrawals_are_never_taken_back(app: Starlette) -> None:
-    with app.state.run.connect() as connection:
-        consent.withdraw(connection, "clinical", "clinical-p000", by="test", now=0.0)
-        for statement in ("DELETE FROM withdrawal", "UPDATE withdrawal SET participant = 'x'"):
-            with pytest.raises(sqlite3.IntegrityError, match="never taken back"):
-                connection.execute(statement)
-
-
-def test_mean_maps_change_with_a_withdrawal(client: TestClient) -> None:
-    before = client.get("/inspect/mean.webp?part=all&side=a&theme=light").content
-    client.post("/consent", data={"database": "clinical", "participant": "clinical-p000"})
-    assert client.get("/inspect/mean.webp?part=all&side=a&theme=light").content != before
-
-
 # ---- face and means ---------------------------------------------------------------------------------------------
 def test_the_values_of_a_face_are_those_of_the_files(app: Starlette, client: TestClient) -> None:
     run, row = app.state.run, shown_row(app)
@@ -325,166 +234,3 @@ def test_the_mean_of_one_face_is_not_shown(app: Starlette, client: TestClient) -
     assert "1</strong> face of" in client.get(f"/inspect?{only}", headers=PAGE).text
     assert "Not computed" in client.get(f"/inspect/mean?{only}", headers=PAGE).text
     assert client.get(f"/inspect/mean.webp?part=all&side=a&theme=light&{only}").status_code == 404
-
-
-# ---- notebook ---------------------------------------------------------------------------------------------------
-def write(client: TestClient, statement: str, nonce: str = NONCE, **fields: object) -> object:
-    return client.post("/notebook", data={"statement": statement, "nonce": nonce} | fields)
-
-
-def notebook_of(app: Starlette) -> list[hypotheses.Hypothesis]:
-    with app.state.run.connect() as connection:
-        return load_notebook(connection)
-
-
-def test_a_hypothesis_keeps_its_faces_its_filter_its_author_and_its_time(app: Starlette, client: TestClient) -> None:
-    names = [app.state.run.opaque_of(r) for r in np.flatnonzero(app.state.run.consent.shown())[:2]]
-    form = client.get(
-        f"/notebook/new?face={names[0]}&face={names[1]}&filter=region%3Deyes%26sort%3Ddifference", headers=PAGE
-    )
-    assert form.text.count('name="face"') == 2
-    write(client, "Closed eyes.", face=names, filter="sort=difference&region=eyes")
-    (found,) = notebook_of(app)
-    assert found.current.filter == "region=eyes&sort=difference"
-    assert len(found.current.faces) == 2
-    assert (found.versions[0].person, found.versions[0].time_utc) == ("rosa", "2027-01-15T08:00:00.000000Z")
-    assert ("hypothesis write", found.hypothesis_id) in log_of(app)
-
-
-def test_a_form_that_is_sent_twice_writes_once(app: Starlette, client: TestClient) -> None:
-    write(client, "Closed eyes.")
-    write(client, "Closed eyes.")
-    assert len(notebook_of(app)) == 1
-
-
-def test_freezing_and_later_edits_show_on_the_page_and_in_the_export(
-    app: Starlette, client: TestClient, folder: Path
-) -> None:
-    write(client, "Closed eyes.")
-    (found,) = notebook_of(app)
-    client.post("/notebook/freeze")
-    client.post("/notebook/freeze")
-    client.post(f"/notebook/{found.hypothesis_id}", data={"statement": "Open mouths.", "nonce": "m" * 24})
-    (after,) = notebook_of(app)
-    digest = hypotheses.digest_of(found.hypothesis_id, found.current)
-    assert after.frozen is not None
-    assert after.frozen.sha256 == digest
-    page = client.get("/notebook", headers=PAGE).text
-    assert digest[:16] in page
-    assert "Edited after freezing" in page
-    (entry,) = json.loads((folder / "hypotheses.json").read_text())["hypotheses"]
-    assert entry["frozen"]["sha256"] == digest
-    assert (entry["tested"]["statement"], entry["later_edits"][0]["statement"]) == ("Closed eyes.", "Open mouths.")
-
-
-def test_the_notebook_is_append_only(app: Starlette, client: TestClient) -> None:
-    write(client, "Closed eyes.")
-    with app.state.run.connect() as connection:
-        for statement in ("DELETE FROM hypothesis_event", "UPDATE hypothesis_event SET content = '{}'",
-                          "DELETE FROM audit", "UPDATE audit SET detail = ''",
-                          "UPDATE person SET role = 'annotator'"):  # fmt: skip
-            with pytest.raises(sqlite3.IntegrityError):
-                connection.execute(statement)
-        row = connection.execute("SELECT * FROM hypothesis_event").fetchone()
-        connection.execute("INSERT OR REPLACE INTO hypothesis_event VALUES (?, ?, ?, 'thief', ?, '{}', ?)",
-                           (row["event_id"], row["ts_utc"], row["hypothesis_id"], row["kind"],
-                            row["nonce"]))  # fmt: skip
-        assert tuple(connection.execute("SELECT * FROM hypothesis_event").fetchone()) == tuple(row)
-
-
-@pytest.mark.parametrize(
-    ("fields", "told"),
-    [
-        ({"statement": " "}, "statement is empty"),
-        ({"statement": "x" * 2001}, "at most 2000"),
-        ({"statement": "x", "face": "forged"}, "there is no face"),
-        ({"statement": "x", "filter": "database=elsewhere"}, "must be one of clinical"),
-        ({"statement": "x", "nonce": ""}, "no nonce"),
-    ],
-)
-def test_statements_that_cannot_be_kept_are_told_in_the_form(
-    client: TestClient, fields: dict[str, str], told: str
-) -> None:
-    answer = client.post("/notebook", data={"nonce": NONCE} | fields, headers=PAGE)
-    assert answer.status_code == 400
-    assert told in answer.text
-
-
-def test_markup_in_a_statement_is_text(client: TestClient) -> None:
-    write(client, "<img src=x onerror=alert(1)>")
-    page = client.get("/notebook", headers=PAGE).text
-    assert "<img src=x" not in page
-    assert "&lt;img src=x" in page
-
-
-def test_status_must_be_one_of_the_four(app: Starlette, client: TestClient) -> None:
-    write(client, "Closed eyes.")
-    (found,) = notebook_of(app)
-    assert client.post(f"/notebook/{found.hypothesis_id}/status", data={"status": "proved"}).status_code == 400
-    client.post(f"/notebook/{found.hypothesis_id}/status", data={"status": "refuted"})
-    assert notebook_of(app)[0].status == "refuted"
-
-
-def test_candidates_appear_as_candidates_only(app: Starlette, client: TestClient) -> None:
-    page = client.get("/notebook", headers=PAGE).text
-    assert "Nothing written yet" in page
-    assert "On all faces the experimental model gives the mouth more relevance than the clinical model." in page
-    assert notebook_of(app) == []
-
-
-def test_a_task_needs_concept_question_and_guideline(app: Starlette, client: TestClient) -> None:
-    write(client, "Closed eyes.", concept="eyes-closed")
-    (found,) = notebook_of(app)
-    answer = client.post(f"/notebook/{found.hypothesis_id}/task")
-    assert answer.status_code == 409
-    assert "question and guideline" in answer.text
-
-
-def test_one_click_makes_a_task_from_what_was_frozen(app: Starlette, client: TestClient) -> None:
-    from painlens.annotations import tasks
-
-    fields = {"concept": "odd-shadow", "question": "Is there a shadow?", "guideline": "Yes if you see one."}
-    write(client, "Shadows.", **fields)
-    (found,) = notebook_of(app)
-    client.post("/notebook/freeze")
-    edited = fields | {"statement": "Light.", "question": "Other question?", "nonce": "m" * 24}
-    client.post(f"/notebook/{found.hypothesis_id}", data=edited)
-    answer = client.post(f"/notebook/{found.hypothesis_id}/task")
-    assert answer.status_code == 303, answer.text
-    (made,) = notebook_of(app)[0].tasks
-    assert answer.headers["location"] == f"/tasks/{made}"
-    with app.state.run.connect() as connection:
-        task = tasks.find_task(connection, made)
-        faces = connection.execute("SELECT count(*) FROM item WHERE task_id = ? AND kind = 'face'", (made,)).fetchone()[
-            0
-        ]
-    assert task is not None
-    assert (task.question, task.origin) == ("Is there a shadow?", f"hypothesis:{found.hypothesis_id}")
-    assert faces == int(app.state.run.consent.shown().sum())
-
-
-# ---- people -----------------------------------------------------------------------------------------------------
-def test_a_researcher_invites_and_ends_access(app: Starlette, client: TestClient) -> None:
-    page = client.post("/people", data={"name": "Anna B", "role": "annotator"}, headers=PAGE).text
-    token = re.search(r'class="mono secret">([^<]+)<', page)
-    assert token is not None
-    anna = anonymous(app)
-    assert anna.post("/sign-in", data={"token": token[1]}).headers["location"] == "/annotate"
-    assert token[1] not in client.get("/people", headers=PAGE).text
-    client.post("/people/revoke", data={"name": "Anna B"})
-    assert anna.get("/annotate", headers=PAGE).status_code == 303
-
-
-def test_nobody_locks_themselves_out(client: TestClient) -> None:
-    assert client.post("/people/revoke", data={"name": "rosa"}).status_code == 409
-
-
-# ---- the database of people -------------------------------------------------------------------------------------
-def test_a_database_that_breaks_is_said_and_names_no_path(app: Starlette, client: TestClient, folder: Path) -> None:
-    for file in folder.glob("annotations.sqlite-*"):
-        file.unlink()
-    (folder / "annotations.sqlite").write_bytes(b"this is no database " * 500)
-    for path in ("/inspect", "/notebook", "/people", f"/inspect/strip/{app.state.run.opaque_of(0)}.webp"):
-        answer = client.get(path)
-        assert answer.status_code == 503, path
-        assert str(folder) not in answer.text
