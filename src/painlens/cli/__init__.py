@@ -36,9 +36,15 @@ app.add_typer(web.people_app, name="people", rich_help_panel="People")
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C leaves finished results whole."""
+    """Run the command line; Ctrl-C and a full disk leave finished results whole."""
     try:
         app()
     except KeyboardInterrupt:
         typer.secho("painlens: stopped; the same command goes on where it stopped", err=True)
         sys.exit(130)
+    except OSError as error:
+        from painlens.workflow.failures import explain
+
+        message, code = explain(error)
+        typer.secho(f"painlens: {message}", err=True)
+        sys.exit(code)

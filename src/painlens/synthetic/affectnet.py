@@ -26,7 +26,17 @@ from painlens.synthetic.actions import (
 )
 from painlens.synthetic.expression import PARTED_FROM, Expression
 from painlens.synthetic.identity import draw_identity
-from painlens.synthetic.layout import LANDMARKS, Frame, Job, Layout, Part, save_text_file, shoot, truth_row
+from painlens.synthetic.layout import (
+    LANDMARKS,
+    Frame,
+    Job,
+    Layout,
+    Part,
+    save_picture,
+    save_text_file,
+    shoot,
+    truth_row,
+)
 from painlens.synthetic.recording import IN_THE_WILD, draw_recording
 from painlens.synthetic.render import Motion
 from painlens.synthetic.streams import Streams
@@ -126,9 +136,7 @@ def write(job: Job, number: int) -> Part:
         portrait = draw_portrait(streams, settings, image)
         path = Path("Manually_Annotated_Images", relative)
         frame = _picture(portrait, streams, settings.size, masks=job.masks)
-        (job.root / path).parent.mkdir(parents=True, exist_ok=True)
-        pixels = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
-        cv2.imwrite(str(job.root / path), pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        save_picture(job.root / path, frame.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         part.files += 1
         part.lines.append((_line(portrait, relative, frame.points, settings.size, streams), _list_of(streams)))
         if CATEGORIES[portrait.category] == "Non-Face":

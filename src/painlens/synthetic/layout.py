@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, UInt8
@@ -136,3 +137,15 @@ def save_text_file(path: Path, text: str) -> None:
     """Write one small file of a database that is not published before it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="ascii", newline="\n")
+
+
+def save_picture(path: Path, image: UInt8[np.ndarray, "height width 3"], parameters: Sequence[int] = ()) -> None:
+    """Write an RGB picture; what follows the name's ending and `parameters` are OpenCV's.
+
+    OpenCV's own writer of files says nothing of a full disk: the database would lack pictures, or end within one.
+    """
+    encoded, content = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), list(parameters))
+    if not encoded:
+        raise ValueError(f"no picture can be written as '{path.suffix}'")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.tobytes())

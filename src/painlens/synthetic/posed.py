@@ -20,7 +20,7 @@ from painlens.synthetic.affectnet import concepts_of, emotion_actions, side_of
 from painlens.synthetic.courses import still_actions
 from painlens.synthetic.expression import Expression
 from painlens.synthetic.identity import Identity, draw_identity
-from painlens.synthetic.layout import Job, Layout, Part, save_text_file, shoot, truth_row
+from painlens.synthetic.layout import Job, Layout, Part, save_picture, save_text_file, shoot, truth_row
 from painlens.synthetic.recording import LABORATORY, draw_recording
 from painlens.synthetic.render import Motion
 from painlens.synthetic.streams import Streams
@@ -77,9 +77,7 @@ def write(job: Job, number: int) -> Part:
             expression = Expression(actions, side, (float(gaze[0]), float(gaze[1])))
             frame = shoot(person, recording, expression, motion, here, masks=job.masks)
             path = Path("pictures", participant, f"{participant}-{label}-{take + 1:02d}.jpg")
-            (job.root / path).parent.mkdir(parents=True, exist_ok=True)
-            pixels = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
-            cv2.imwrite(str(job.root / path), pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+            save_picture(job.root / path, frame.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
             part.files += 1
             part.lines.append(_line(path, participant, label, person))
             row = truth_row(

@@ -14,7 +14,7 @@ from painlens.synthetic.actions import ACTION_UNITS, CONCEPTS, EMOTIONS, ONE_SID
 from painlens.synthetic.courses import CLINICAL_PROFILE
 from painlens.synthetic.expression import Expression
 from painlens.synthetic.identity import draw_identity
-from painlens.synthetic.layout import Job
+from painlens.synthetic.layout import Job, save_picture
 from painlens.synthetic.recording import CLINIC, Style, draw_recording
 from painlens.synthetic.render import Motion, Shot, develop, landmarks, region_map, take
 from painlens.synthetic.streams import Streams
@@ -35,7 +35,7 @@ def contact_sheet(rows: Sequence[Sequence[Image]], path: Path) -> None:
     grey = np.full_like(rows[0][0], 128)
     whole = np.vstack([np.hstack([*row, *[grey] * (longest - len(row))]) for row in rows])
     with atomic_path(path) as temporary:
-        cv2.imwrite(str(temporary), cv2.cvtColor(whole, cv2.COLOR_RGB2BGR))
+        save_picture(temporary, whole)
 
 
 def captioned(image: Image, text: str) -> Image:

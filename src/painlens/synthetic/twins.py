@@ -15,7 +15,7 @@ from painlens.synthetic.actions import CONCEPT_ACTIONS, CONCEPTS
 from painlens.synthetic.courses import still_actions
 from painlens.synthetic.expression import Expression
 from painlens.synthetic.identity import draw_identity
-from painlens.synthetic.layout import Job
+from painlens.synthetic.layout import Job, save_picture
 from painlens.synthetic.planting import UNBIASED, act
 from painlens.synthetic.recording import Style, draw_recording
 from painlens.synthetic.render import Motion, Shot, develop, take
@@ -76,7 +76,7 @@ def write(job: Job, number: int, style: Style) -> list[dict[str, Any]]:
         }
         for which, image in zip(("without", "with"), twins.images(), strict=True):
             path = folder / f"{concept}-{index:03d}-{which}.png"
-            cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+            save_picture(path, image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
             row[f"path_{which}"] = f"twins/{path.name}"
         rows.append(row)
     return rows

@@ -16,7 +16,7 @@ from painlens.synthetic import planting
 from painlens.synthetic.actions import COLUMN, pspi
 from painlens.synthetic.courses import Course, clinical_courses
 from painlens.synthetic.identity import draw_identity
-from painlens.synthetic.layout import Job, Layout, Part, save_text_file, shoot_course, truth_row
+from painlens.synthetic.layout import Job, Layout, Part, save_picture, save_text_file, shoot_course, truth_row
 from painlens.synthetic.recording import CLINIC, draw_recording
 from painlens.synthetic.streams import Streams
 
@@ -97,8 +97,7 @@ def write(job: Job, number: int) -> Part:
         for offset, frame in enumerate(frames):
             stem = f"{name}{first + offset:03d}"
             image = Path("Images", participant, name, f"{stem}.png")
-            (job.root / image).parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(job.root / image), cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR), COMPRESSION)
+            save_picture(job.root / image, frame.image, COMPRESSION)
             _write_labels(job.root, Path(participant, name, stem), course.coded[offset], frame.points)
             part.add(
                 truth_row(

@@ -24,6 +24,7 @@ from painlens.progress import VARIABLE
 from painlens.study import Study
 from painlens.workflow.display import Watch, open_display
 from painlens.workflow.estimate import duration
+from painlens.workflow.failures import without_a_word
 from painlens.workflow.labels import describe_labels, take_labels
 from painlens.workflow.plan import Due, describe, plan, settle_markers
 from painlens.workflow.run_folder import RunFolder
@@ -290,7 +291,7 @@ def _report(run: RunFolder, states: Sequence[State], code: int, *, seconds: floa
         log = run.logs / f"{state.job}.log"
         error = log.with_suffix(".error.json")
         failure = json.loads(error.read_text(encoding="utf-8")) if error.exists() else {}
-        message = failure.get("message", "the process ended without a word, most likely killed by the system")
+        message = failure.get("message") or without_a_word(run.root)
         codes.append(int(failure.get("exit_code", FAILURE)))
         _say(f"{state.job.replace('+', '/')} failed: {message}\n  log: {log}")
     if not bad:
