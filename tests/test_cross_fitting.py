@@ -265,13 +265,13 @@ def test_people_without_a_fold_are_an_error() -> None:
 
 # A tiny study end to end ----------------------------------------------------------------------------------------------
 
-DRAWN = {"sequences": 2, "size": 96, "twins": 4}
+DRAWN = {"sequences": 2, "size": 64, "twins": 4}
 TINY = {
     "study": "rotating-tiny",
     "databases": {
         "clinical": {
             "reader": "unbc",
-            "synthetic": DRAWN | {"seed": 1, "participants": 6, "seconds": 4, "fps": 3},
+            "synthetic": DRAWN | {"seed": 1, "participants": 6, "seconds": 3, "fps": 3},
             "split": {"validation": 1},
         },
         "experimental": {
@@ -281,7 +281,7 @@ TINY = {
             "split": {"validation": 0},
         },
     },
-    "faces": {"size": 48, "detector": "none"},
+    "faces": {"size": 32, "detector": "none"},
     "backbone": {"name": "compact", "head": 8},
     "training": {"epochs": 1},
     "concepts": {"eyes-closed": {"definition": "both eyes are closed", "region": "eyes"}},
@@ -289,6 +289,7 @@ TINY = {
         "repeats": 5, "participant_repeats": 5, "floor_permutations": 0, "smallest_cell": 1, "bootstrap": 10,
         "layers": ["pool2"], "random_directions": 0,
     },
+    "trust": {"faces": 8, "depths": 2},
     "replication": {"seeds": 1, "half_splits": 1, "cross_fitting": 2},
 }  # fmt: skip
 
