@@ -71,6 +71,17 @@ def test_tables_are_those_of_the_command(run: api.Run, place: Material) -> None:
     assert all(sentence in result.output for sentence in run.sentences)
 
 
+def test_every_table_of_the_steps_after_training_can_be_read(run: api.Run) -> None:
+    written = {path.stem for path in run.folder.rglob("*.parquet") if "models" not in path.parts}
+    known = written & set(tables.SCHEMAS)
+    assert {"frames", "subgroups", "ledger", "untaught", "label_noise"} <= known
+    for name in known:
+        assert set(run.table(name).columns) >= {c for c, one in tables.SCHEMAS[name].columns.items() if one.required
+                                                and one.kind != "class"}, name  # fmt: skip
+    with pytest.raises(DataError, match="no table 'verdict'; it has frames, faces"):
+        run.table("verdict")
+
+
 def test_maps_are_those_of_the_file(run: api.Run) -> None:
     found = run.maps("b")
     stored = load_relevance(run.folder / "relevance" / "model=b" / "seed=0" / "relevance.h5")
