@@ -176,6 +176,20 @@ def test_several_networks_in_one_pass_give_their_own_maps() -> None:
         assert together[name].maps == pytest.approx(alone.maps, abs=1e-5 * float(np.abs(alone.maps).max()))
 
 
+def test_faces_are_prepared_once_for_networks_that_prepare_them_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    prepare = SmallFaceNetwork.prepare
+
+    def counted(self: SmallFaceNetwork, faces: np.ndarray) -> Tensor:
+        sizes.append(len(faces))
+        return prepare(self, faces)
+
+    monkeypatch.setattr(SmallFaceNetwork, "prepare", counted)
+    networks = {"a": SmallFaceNetwork(0), "b": SmallFaceNetwork(1)}
+    attribute_models(networks, faces(6, seed=1), settings=Attribution(), batch=3)
+    assert sizes.count(3) == 2  # once for each chunk; single faces only show that both prepare alike
+
+
 def test_frozen_prefix_is_passed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     networks = {"a": SmallFaceNetwork(0), "b": SmallFaceNetwork(1)}
     networks["b"].body.load_state_dict(networks["a"].body.state_dict())
