@@ -5,7 +5,7 @@ Run by ``make docs``; a test compares the pages with the code.
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import typer
 from pydantic import BaseModel
@@ -35,10 +35,18 @@ def _fields(section: type[BaseModel]) -> str:
     for name, field in section.model_fields.items():
         default = "required" if field.is_required() else _short(field.get_default(call_default_factory=True))
         kind = re.sub(r"painlens\.study\.(\w+\.)?", "", str(field.annotation))
+        kind = re.sub(r"(typing\.)?Annotated\[(str|float), FieldInfo\(.*\)\]", r"\2", kind)
         kind = kind.replace("typing.", "").replace("<class '", "")
         kind = kind.replace("'>", "").replace("|", "\\|").replace("pathlib.", "")
-        rows.append(f"| `{name}` | {kind} | {default} | {field.description or ''} |\n")
+        rows.append(f"| `{name}` | {kind} | {default} | {field.description or _of_section(field.annotation)} |\n")
     return "".join(rows)
+
+
+def _of_section(annotation: Any) -> str:
+    """What a section is for: the first sentence of its docstring."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return (annotation.__doc__ or "").split("\n")[0].split(". ")[0].rstrip(".")
+    return next((said for part in get_args(annotation) if (said := _of_section(part))), "")
 
 
 def _short(value: Any) -> str:

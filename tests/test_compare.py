@@ -11,6 +11,7 @@ import torch
 from typer.testing import CliRunner, Result
 
 from compared_models import EMOTIONS, PAIN, QUICK, SIZE, Material, SmallNet, made_material
+from leaving_run import check_bundle, check_checklists, check_export, check_forgetting, check_web
 from painlens import attributions, predictions, tables
 from painlens.backbones import load_network, save_network
 from painlens.cli import app
@@ -106,6 +107,30 @@ class TestTheRun:
         page = run.report.read_text(encoding="utf-8")
         assert "a.safetensors" in page and "The models" in page and "Nobody knows yet" in page
         assert "trained elsewhere" in page and "fine-tunings on all" not in page
+
+
+class TestWhatLeavesIt:
+    def test_a_bundle_is_verified(self, run: RunFolder, tmp_path: Path) -> None:
+        check_bundle(run, tmp_path)
+
+    def test_tables_and_figures_are_exported(self, run: RunFolder, tmp_path: Path) -> None:
+        assert {"models.tex", "accuracy.pdf", "references.bib"} <= check_export(run, tmp_path)
+
+    def test_checklists_tell_the_checkpoints(self, run: RunFolder) -> None:
+        cards = check_checklists(run)
+        assert "a.safetensors" in cards and "trained elsewhere" in cards and "fine-tuned per database" not in cards
+
+    def test_the_web_shows_its_faces(self, run: RunFolder, tmp_path: Path) -> None:
+        check_web(run, tmp_path)
+
+    def test_a_person_is_forgotten_and_the_checkpoints_stay(self, run: RunFolder, tmp_path: Path) -> None:
+        check_forgetting(run, tmp_path, "p3")
+        assert (tmp_path / "forgetful" / run.weights("a", "seed=0").relative_to(run.root)).exists()
+
+    def test_the_report_speaks_of_models_where_it_would_of_databases(self, run: RunFolder) -> None:
+        page = run.report.read_text(encoding="utf-8")
+        assert "Concepts and errors" in page and "Why performance drops across databases" not in page
+        assert "Model → tested." in page and "rained → tested" not in page
 
 
 def test_more_than_two_models_and_their_trust(material: Material, tmp_path: Path) -> None:

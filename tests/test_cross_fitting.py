@@ -1,6 +1,7 @@
 """Participants who rotate through the test part: splits, jobs, measures within folds, and a tiny study end to end."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from concept_test_study import DATABASES, REGIONS, SETTINGS, Made, make_study
+from leaving_run import check_bundle, check_checklists, check_export, check_forgetting, check_web
 from painlens import tables
 from painlens.attributions import load_relevance
 from painlens.backbones import load_network
@@ -339,3 +341,19 @@ def test_the_run_makes_the_claim_about_databases_and_the_report_tells_the_design
 
 def test_a_finished_run_has_nothing_to_do(run: RunFolder) -> None:
     assert plan(run, run.study()) == []
+
+
+def test_what_leaves_a_run_with_rotating_people(run: RunFolder, tmp_path: Path) -> None:
+    check_bundle(run, tmp_path)
+    check_export(run, tmp_path)
+    cards = check_checklists(run)
+    assert "each of 2 networks whose people rotate" in cards and "nobody is answered by a network" in cards
+
+
+def test_the_web_shows_a_run_with_rotating_people(run: RunFolder, tmp_path: Path) -> None:
+    check_web(run, tmp_path)
+
+
+def test_a_rotating_person_is_forgotten(run: RunFolder, tmp_path: Path) -> None:
+    split = tables.load_table(run.folder("split", "clinical") / "split.parquet", tables.SPLIT)
+    check_forgetting(run, tmp_path, str(split["participant"].iloc[0]))

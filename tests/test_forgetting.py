@@ -482,6 +482,14 @@ def test_traces_are_found_in_every_kind_of_file(tmp_path: Path) -> None:
     assert names == {"a.parquet", "b.h5", "c.npz", "d.sqlite", "e.log", "p1.png", "broken.parquet"}
 
 
+def test_traces_in_weights_are_words_of_the_header_and_no_bytes_of_numbers(tmp_path: Path) -> None:
+    header = b'{"__metadata__":{"of":"p1"}}'
+    (tmp_path / "named.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    (tmp_path / "numbers.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}" + b"\0p1\0")
+    (tmp_path / "broken.safetensors").write_bytes(b"p1 no weights")
+    assert {path.name for path in traces(tmp_path, ["p1"])} == {"named.safetensors", "broken.safetensors"}
+
+
 def test_finished_run_is_not_changed_by_the_copies(finished: RunFolder) -> None:
     assert len(people(finished, "train")) == 3
     assert plan_forgetting(finished, participant=people(finished, "test")[0]).databases == ("clinical",)

@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from leaving_run import check_bundle, check_checklists, check_export, check_forgetting, check_web
 from painlens import tables
 from painlens.attributions import load_relevance
 from painlens.differences.colours import ONE_SIDED, SIGNED, SIGNED_ON_DARK, colour_table
@@ -297,3 +298,14 @@ def palette() -> set[tuple[int, ...]]:
 def _crops(run: RunFolder, database: str) -> NDArray[np.uint8]:
     rows = table_of(run, "faces", tables.FACES, database)
     return load_faces(run.folder("faces", database) / "faces.h5", rows["row"].dropna().to_numpy(int)).faces
+
+
+def test_what_leaves_a_run_with_levels_of_pain(levels: RunFolder, tmp_path: Path) -> None:
+    check_bundle(levels, tmp_path)
+    assert {"table-1.tex", "calibration-clinical.pdf", "confusion-clinical-clinical.pdf"} <= check_export(
+        levels, tmp_path
+    )
+    check_checklists(levels)
+    check_web(levels, tmp_path)
+    people = table_of(levels, "split", tables.SPLIT, "experimental")["participant"]
+    check_forgetting(levels, tmp_path, str(people.iloc[0]))

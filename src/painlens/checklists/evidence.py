@@ -9,7 +9,7 @@ import pandas as pd
 from painlens import consent, tables
 from painlens.tables import DataError, Schema
 from painlens.workflow.run_folder import RunFolder
-from painlens.workflow.stages import databases_of
+from painlens.workflow.stages import databases_of, networks_of
 
 DIGITS = 12  # of a digest that are printed
 
@@ -79,11 +79,11 @@ def gather(run: RunFolder) -> dict[str, Evidence]:
 def _files(artefacts: Artefacts, stage: str) -> Iterator[Path]:
     """Manifests of a stage, which list its files with digests."""
     run, study = artefacts.run, artefacts.study
-    if stage == "train":
-        for name in study.databases:
-            for replicate in study.replicates:
-                yield run.folder(stage, name, replicate) / "manifest.json"
-    elif stage in ("frames", "faces", "split", "predict", "attribute"):
+    if stage == "networks":
+        for job in networks_of(study):
+            if job.replicate in study.networks:
+                yield run.manifest(job)
+    elif stage in ("frames", "faces", "split"):
         for name in study.databases:
             yield run.folder(stage, name) / "manifest.json"
     elif stage != "study":
@@ -95,6 +95,11 @@ def _study(found: Artefacts) -> str:
     names = " and ".join(study.databases)
     concepts = ", ".join(study.concepts) or "none"
     target = study.attribution.target
+    if study.models:
+        models = " and ".join(study.models)
+        return f"Networks that were trained elsewhere ({models}) are compared on faces of {names} for '{target}'; " + (
+            f"concepts: {concepts}."
+        )
     return f"Networks for '{target}' trained on {names} are compared on the same faces; concepts: {concepts}."
 
 
@@ -155,6 +160,8 @@ def _preprocessing(found: Artefacts) -> str:
 
 def _model(found: Artefacts) -> str:
     study = found.study
+    if study.models:
+        return f"Trained elsewhere, taken over from checkpoints: {'; '.join(_adopted(found))}."
     start = study.pretraining
     kind = (
         "a checkpoint" if start.checkpoint is not None else "an emotion network" if start.database else "random weights"
@@ -162,20 +169,50 @@ def _model(found: Artefacts) -> str:
     return f"{study.backbone.name}, fine-tuned per database from {kind}; all networks share this start."
 
 
+def _adopted(found: Artefacts) -> Iterator[str]:
+    """What is known of every checkpoint that was taken over."""
+    for job in networks_of(found.study):
+        facts = tables.load_json(found.run.manifest(job).parent / "adopted.json")
+        checked = facts["reproduced"]
+        known = "no known answers were given" if checked is None else f"{checked['faces']} known answers reproduced"
+        yield (
+            f"{job.database} {job.replicate}: {facts['architecture']}, {facts['parameters']:,} parameters, file "
+            f"{facts['checkpoint']} ({facts['sha256'][:DIGITS]}), {known}"
+        )
+
+
 def _training(found: Artefacts) -> str:
     own, again = found.study.training, found.study.replication
+    if found.study.models:
+        return "The networks were trained elsewhere; painlens knows nothing of their training people or settings."
     length = f"{own.epochs} epochs" if own.steps is None else f"about {own.steps} steps"
     balance = f"class weights for {', '.join(own.class_balance)}" if own.class_balance else "no class weights"
     return (
         f"{own.optimizer}, learning rate {own.learning_rate:g}, {own.loss} loss, {length}, {balance}, the {own.keep} "
-        f"epoch is kept; {again.seeds} seeds and {again.half_splits} splits into halves per database."
+        f"epoch is kept; {again.seeds} seeds and {again.half_splits} splits into halves per database{_folds(found)}."
     )
+
+
+def _folds(found: Artefacts) -> str:
+    """How people rotate through the test part, if they do."""
+    folds = found.study.replication.cross_fitting
+    return f", each of {folds} networks whose people rotate through the test part" if folds else ""
 
 
 def _split(found: Artefacts) -> str:
     for _, split in found.of_all("split", tables.SPLIT):
         if not split["participant"].is_unique:
             raise DataError("a participant stands in two parts")
+    if found.study.models:
+        return (
+            "Every participant is a test participant. Whether the networks have seen them in training is not known to "
+            "painlens."
+        )
+    if found.study.replication.cross_fitting:
+        return (
+            f"Cross-fitting in {found.study.replication.cross_fitting} folds by participant: nobody is answered by a "
+            "network that has seen them; every participant stands in one fold only (checked now)."
+        )
     return (
         "Parts are disjoint by participant: every participant of every database stands in one part only (checked now)."
     )
@@ -201,8 +238,16 @@ def _performance(found: Artefacts) -> str:
     metrics = found.table("evaluate", tables.METRICS)
     own = metrics[(metrics["measure"] == "balanced-accuracy") & (metrics["replicate"] == "mean")]
     told = [f"{row['model']} on {row['database']} {row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
-            for row in own.to_dict("records") if row["model"] in found.study.databases]  # fmt: skip
-    return f"Balanced accuracy, mean over seeds, interval over participants: {'; '.join(told)}."
+            for row in own.to_dict("records") if row["model"] in found.study.compared]  # fmt: skip
+    if not told:
+        return "The faces carry no label that the networks answer; no accuracy was computed."
+    errors = found.table("evaluate", tables.CALIBRATION)
+    means = errors[(errors["measure"] == "ece") & (errors["replicate"] == "mean")]
+    calibrated = [f"{row['model']} on {row['database']} {row['value']:.2f}" for row in means.to_dict("records")]
+    return (
+        f"Balanced accuracy, mean over seeds, interval over participants: {'; '.join(told)}. Expected calibration "
+        f"error: {'; '.join(calibrated)}."
+    )
 
 
 def _groups(found: Artefacts) -> str:
@@ -210,7 +255,10 @@ def _groups(found: Artefacts) -> str:
     for name, faces in found.of_all("faces", tables.FACES):
         columns = [column for column in ("sex", "age") if column in faces and faces[column].notna().any()]
         known.append(f"{name}: {' and '.join(columns) or 'neither sex nor age'}")
-    return f"Known of the participants: {'; '.join(known)}. Skin colour and ethnicity are not recorded by painlens."
+    groups = len(found.table("evaluate", tables.SUBGROUPS))
+    by_group = f" Performance by sex and age: {groups} rows." if groups else ""
+    recorded = "Skin colour and ethnicity are not recorded by painlens."
+    return f"Known of the participants: {'; '.join(known)}.{by_group} {recorded}"
 
 
 def _explanations(found: Artefacts) -> str:
@@ -221,6 +269,8 @@ def _explanations(found: Artefacts) -> str:
 
 def _verdicts(found: Artefacts) -> str:
     verdicts = found.table("concepts", tables.VERDICTS)
+    if found.study.models:
+        return "Checkpoints allow no claim about databases; differences on other people stand in the table of verdicts."
     own = verdicts[(verdicts["claim"] == "databases") & (verdicts["family"] == "declared")]
     counts = own["verdict"].fillna("").replace("", "no claim").value_counts()
     told = ", ".join(f"{number} {word}" for word, number in counts.items()) or "none"
@@ -251,7 +301,7 @@ def _consent(found: Artefacts) -> str:
 
 
 def _weights(found: Artefacts) -> str:
-    networks = len(found.study.databases) * len(found.study.replicates)
+    networks = sum(job.replicate in found.study.networks for job in networks_of(found.study))
     return f"{networks} networks as safetensors; their digests stand in the manifests."
 
 
@@ -291,7 +341,7 @@ TELL: dict[str, tuple[str, Callable[[Artefacts], str]]] = {
     "verdicts": ("concepts", _verdicts),
     "hypotheses": ("study", _hypotheses),
     "consent": ("frames", _consent),
-    "weights": ("train", _weights),
+    "weights": ("networks", _weights),
     "environment": ("concepts", _environment),
     "limits": ("study", _limits),
 }

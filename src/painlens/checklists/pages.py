@@ -76,7 +76,7 @@ def write_checklists(run: RunFolder) -> tuple[list[Path], tuple[str, ...]]:
 
 
 def build_pages(run: RunFolder) -> Iterator[Page]:
-    """Checklists, then a model card per database."""
+    """Checklists, then a model card per compared model."""
     evidence, answers, asked = gather(run), answers_of(run.root), questions()
     for name, own in _items()["checklists"].items():
         entries = (
@@ -84,7 +84,7 @@ def build_pages(run: RunFolder) -> Iterator[Page]:
             for item in own["items"]
         )  # fmt: skip
         yield Page(name, own["title"], own["source"], tuple(entries))
-    for name in run.study().databases:
+    for name in run.study().compared:
         entries = tuple(_entry(title, tells, people, evidence, answers, asked) for title, tells, people in _CARD)
         yield Page(f"model-card-{name}", f"Model card: {name}", "After Mitchell et al. 2019, Model cards", entries)
 

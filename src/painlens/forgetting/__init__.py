@@ -185,7 +185,8 @@ def _jobs_gone(run: RunFolder, study: Study, participant: str, names: Sequence[s
         own = not participant and job.database in names
         pretrained = EMOTION in names and _saw_emotions(run, participant) and job.stage in ("pretrain", "train")
         trained = job.stage == "train" and job.database in names and _saw(run, job, participant)
-        if after or own or pretrained or trained:
+        checked = job.stage == "adopt" and study.models[job.database].predictions is not None  # on everybody's faces
+        if after or own or pretrained or trained or checked:
             gone.add(job)
     return [job for job in jobs_of(study) if job in gone and _exists(run, job)]
 

@@ -9,7 +9,7 @@ from painlens.tables import DataError
 from painlens.workflow.run_folder import RunFolder, inputs_of
 from painlens.workflow.stages import Job, jobs_of, parameters_of, sources_of
 
-KEPT_STAGES = ("synthesize", "frames", "faces", "split", "pretrain", "train")
+KEPT_STAGES = ("synthesize", "frames", "faces", "split", "pretrain", "train", "adopt")
 """Stages whose results can stay; what comes after holds a share of everybody."""
 
 

@@ -202,6 +202,16 @@ class ReportInputs:
         return self.study.compared
 
     @property
+    def by(self) -> str:
+        """Heading of the column that names models: by the database that they were trained on, or by their own names."""
+        return "model" if self.study.models else "trained on"
+
+    @property
+    def arrow(self) -> str:
+        """What stands at the two ends of the arrow in ``clinical → experimental``."""
+        return "model → tested" if self.study.models else "trained → tested"
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Classes in the order of the metrics."""
         names = [str(name) for name in self.metrics["measure"].drop_duplicates()]

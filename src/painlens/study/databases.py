@@ -11,15 +11,15 @@ from painlens.study.section import Name, Probability, Section
 class ConceptRate(Section):
     """How often a concept is shown, given the label: the planted bias of a rendered database."""
 
-    pain: Probability
-    no_pain: Probability
+    pain: Probability = Field(description="share of pain frames that show the concept")
+    no_pain: Probability = Field(description="share of the other frames")
 
 
 class Synthetic(Section):
     """How a rendered database is drawn. The layout follows the reader of the database."""
 
     seed: int = Field(default=0, ge=0, description="identities, recordings and noise all follow from it")
-    participants: int = Field(default=25, ge=2)
+    participants: int = Field(default=25, ge=2, description="people who are made up")
     non_reactive: int = Field(default=0, ge=0, description="participants who show nothing (BioVid: 20 of 87)")
     sequences: int = Field(
         default=8,
@@ -49,7 +49,12 @@ class Synthetic(Section):
 class FrameSelection(Section):
     """Which frames of a database take part."""
 
-    rule: Literal["all", "collapse-runs", "cut-runs", "at-time", "stride", "last-k", "peak"] = "all"
+    rule: Literal["all", "collapse-runs", "cut-runs", "at-time", "stride", "last-k", "peak"] = Field(
+        default="all",
+        description="all: every frame; collapse-runs, cut-runs: fewer of the frames that follow each other with one "
+        "PSPI; at-time: of each clip the frame at `seconds`; stride: every `step`-th; last-k: the last `count`; peak: "
+        "the strongest `count`",
+    )
     longest: int = Field(
         default=5,
         ge=1,
@@ -92,8 +97,10 @@ class Split(Section):
     test: int | Literal["all"] | tuple[str, ...] = Field(
         default=4, description="ids, how many are drawn, or all: for models that were trained elsewhere"
     )
-    validation: int | tuple[str, ...] = 1
-    seed: int = Field(default=0, ge=0)
+    validation: int | tuple[str, ...] = Field(
+        default=1, description="participants who watch the training: how many, or their ids"
+    )
+    seed: int = Field(default=0, ge=0, description="draws the participants where only their number is given")
     published: str | None = Field(
         default=None,
         description="a published test part in place of `test`: leave-one-out, owner (the owner's own parts), or one of "
@@ -130,7 +137,7 @@ USUAL_LAYOUT = Layout()
 class Measurements(Section):
     """Landmarks and action units that another program measured on the frames."""
 
-    tool: Literal["openface", "py-feat", "libreface"]
+    tool: Literal["openface", "py-feat", "libreface"] = Field(description="program whose columns the table has")
     path: Path = Field(description="its table, or a folder of tables (one per video or picture)")
 
 
@@ -140,8 +147,10 @@ class Database(Section):
     reader: Literal[
         "unbc", "biovid", "affectnet", "manifest", "samples", "imagefolder", "huggingface", "mintpain", "xite", "bp4d",
         "bp4dplus", "disfa", "ckplus", "rafdb", "fer2013", "kdef"
-    ]  # fmt: skip
-    root: Path | None = None
+    ] = Field(description="layout of the owner's folder")  # fmt: skip
+    root: Path | None = Field(
+        default=None, description="the owner's folder, which is only read; none for rendered databases"
+    )
     synthetic: Synthetic | None = None
     layout: Layout = Layout()
     measurements: Measurements | None = None

@@ -44,8 +44,10 @@ class Attribution(Section):
 class Concept(Section):
     """A facial concept that people can see on a face: its labels, and the region that it changes."""
 
-    definition: str
-    region: Literal["eyes", "brows", "nose", "mouth", "cheeks", "forehead", "chin"]
+    definition: str = Field(description="what annotators are asked to see, in words")
+    region: Literal["eyes", "brows", "nose", "mouth", "cheeks", "forehead", "chin"] = Field(
+        description="facial region that the concept changes: where its relevance is looked for"
+    )
     labels: Literal["truth", "suggested"] | Path = Field(
         default="truth",
         description="truth of rendered databases, suggested (guesses of the face networks, no truth: see "
@@ -115,7 +117,10 @@ class ConceptTest(Section):
         description="whose output is decoded: last-pool (paper), pool3, conv4_2, dense1, features.28",
     )
     layers: tuple[str, ...] = Field(default=(), description="layers of a sweep of decodability; exploratory")
-    folds: tuple[Literal["images", "participants"], ...] = ("images", "participants")
+    folds: tuple[Literal["images", "participants"], ...] = Field(
+        default=("images", "participants"),
+        description="halves of the SVMs: of faces (paper; a person may be in both) and of participants",
+    )
     repeats: int = Field(default=500, ge=5, description="paper")
     stratified: bool = Field(
         default=True, description="halves of the images keep the share of the concept (ours; the paper does not say)"

@@ -15,8 +15,8 @@ Scalar = bool | int | float | str
 class Normalisation(Section):
     """What is subtracted from and divides the channels of a face, RGB in 0..1."""
 
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, float, float] = Field(description="subtracted from RGB in 0 to 1")
+    std: tuple[float, float, float] = Field(description="what is left is divided by it")
 
     @field_validator("std")
     @classmethod

@@ -55,21 +55,23 @@ class Faces(Section):
 class Backbone(Section):
     """The network. `vgg16` is the paper's; `compact` is a small VGG for two CPU cores."""
 
-    name: Literal["vgg16", "compact"] = "vgg16"
+    name: Literal["vgg16", "compact"] = Field(
+        default="vgg16", description="vgg16: the paper's; compact: seven convolutions for two CPU cores"
+    )
     head: int = Field(default=1024, ge=8, description="width of the dense layers (ours)")
-    dropout: float = Field(default=0.5, ge=0, lt=1)
+    dropout: float = Field(default=0.5, ge=0, lt=1, description="between the dense layers (ours)")
 
 
 class Augmentation(Section):
     """Ranges of Keras' ImageDataGenerator (paper: 25 degrees, 10 %, 10, 10 %, flip)."""
 
-    rotation_deg: float = Field(default=25.0, ge=0)
+    rotation_deg: float = Field(default=25.0, ge=0, description="largest turn to either side (paper)")
     shift: float = Field(default=0.1, ge=0, lt=1, description="fraction of height and of width")
     shear_deg: float = Field(
         default=10.0, ge=0, description="Keras counts shear in degrees; the paper's '10 %' is open (ours: 10)"
     )
-    zoom: float = Field(default=0.1, ge=0, lt=1)
-    flip: bool = True
+    zoom: float = Field(default=0.1, ge=0, lt=1, description="largest change of size, as a share (paper)")
+    flip: bool = Field(default=True, description="half of the faces are mirrored (paper)")
 
 
 class ClassBalance(Section):
@@ -84,9 +86,11 @@ class ClassBalance(Section):
 class Training(Section):
     """How a network is fine-tuned."""
 
-    optimizer: Literal["sgd"] = "sgd"
+    optimizer: Literal["sgd"] = Field(default="sgd", description="stochastic gradient descent (paper)")
     learning_rate: float = Field(default=0.01, gt=0, description="paper")
-    schedule: Literal["constant", "one-cycle"] = "constant"
+    schedule: Literal["constant", "one-cycle"] = Field(
+        default="constant", description="of the learning rate: constant (paper), or up and down again (Smith 2018)"
+    )
     momentum: float = Field(default=0.9, ge=0, lt=1, description="ours")
     weight_decay: float = Field(default=5e-4, ge=0, description="ours")
     clip_norm: float | None = Field(default=5.0, gt=0, description="gradient clipping (ours)")
@@ -101,7 +105,9 @@ class Training(Section):
         "halves of their people, are then trained equally long (ours)",
     )
     keep: Literal["last", "best"] = Field(default="last", description="best: smallest validation loss (ours: last)")
-    loss: Literal["focal", "cross-entropy"] = "focal"
+    loss: Literal["focal", "cross-entropy"] = Field(
+        default="focal", description="focal: of Lin et al. 2017, with `gamma` (paper); cross-entropy: the same with 0"
+    )
     gamma: float = Field(default=2.0, ge=0, description="paper")
     class_balance: dict[Name, ClassBalance] = Field(default_factory=dict, description="by database; absent: no weights")
     augmentation: Augmentation = Augmentation()
@@ -114,7 +120,7 @@ class Pretraining(Section):
     """The emotion network: an emotion database to train it on, or a checkpoint, or none (random weights)."""
 
     database: Database | None = None
-    checkpoint: Path | None = None
+    checkpoint: Path | None = Field(default=None, description="weights of an emotion network, instead of a database")
     trained_on: tuple[str, ...] = Field(
         default=(), description="readers of the databases that a checkpoint was trained on, e.g. [affectnet]"
     )
@@ -141,7 +147,7 @@ class Replication(Section):
         "networks of its own (K times the trainings); as many folds as the smallest database has participants: "
         "leave one participant out (ours: 0)",
     )
-    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="level of all intervals")
 
     @model_validator(mode="after")
     def _two_folds_or_none(self) -> "Replication":

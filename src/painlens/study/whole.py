@@ -21,8 +21,8 @@ from painlens.study.section import Name, Section
 class Study(Section):
     """Everything that was chosen for one study."""
 
-    study: Name
-    title: str = ""
+    study: Name = Field(description="name of the study, and of its run folder")
+    title: str = Field(default="", description="heading of the report")
     seed: int = Field(default=0, ge=0, description="seed of fine-tunings, folds and bootstraps")
     databases: dict[Name, Database]
     models: dict[Name, Model] = Field(

@@ -20,7 +20,7 @@ def accuracy_plot(metrics: pd.DataFrame, databases: tuple[str, ...], models: tup
     for y, (model, tested) in enumerate(pairs):
         row = at[(model, tested)]
         looks.interval(axes, model, (float(row["low"]), float(row["high"])), y)
-        looks.dot(axes, model, float(row["value"]), y, filled=model == tested)
+        looks.dot(axes, model, float(row["value"]), y, filled=model == tested or model not in databases)
         if (MAJORITY, tested) in at:
             baseline = float(at[(MAJORITY, tested)]["value"])
             axes.plot([baseline, baseline], [y - 0.32, y + 0.32], color=QUIET, linewidth=2)
@@ -29,5 +29,5 @@ def accuracy_plot(metrics: pd.DataFrame, databases: tuple[str, ...], models: tup
     title_below(axes, "accuracy")
     return finish(
         figure, name="accuracy", title="Accuracy within and across databases",
-        description=f"Accuracy, trained on and tested on: {'; '.join(said)}.",
+        description=f"Accuracy of each model on the faces of each database: {'; '.join(said)}.",
     )  # fmt: skip

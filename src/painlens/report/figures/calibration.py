@@ -23,14 +23,15 @@ def calibration_plot(curve: pd.DataFrame, tested: str, models: tuple[str, ...], 
     most = float(own["faces"].max()) if len(own) else 1.0
     for place, model in enumerate(models):
         rows = own[own["model"] == model].sort_values("bin")
+        filled = model == tested or tested not in models
         x, y = (rows[name].to_numpy(dtype=float) for name in ("probability", "share"))
         axes.plot(x, y, color=looks.colour(model), linewidth=1.2, zorder=2)
         for row in rows.to_dict("records"):
             ends = [float(row["low"]), float(row["high"])]
             axes.plot([row["probability"]] * 2, ends, color=looks.colour(model), linewidth=1.2, alpha=0.7, zorder=2)
             size = _SMALLEST + (_LARGEST - _SMALLEST) * (float(row["faces"]) / most) ** 0.5
-            looks.dot(axes, model, row["probability"], row["share"], size=size, filled=model == tested)
-        looks.dot(axes, model, 1.1, 0.95 - 0.1 * place, filled=model == tested)
+            looks.dot(axes, model, row["probability"], row["share"], size=size, filled=filled)
+        looks.dot(axes, model, 1.1, 0.95 - 0.1 * place, filled=filled)
         axes.text(1.15, 0.95 - 0.1 * place, elided(model), fontsize=SMALL, color=looks.colour(model), va="center")
         steps = ", ".join(f"{numbers.number(a)} → {numbers.number(b)}" for a, b in zip(x, y, strict=True))
         said.append(f"{model}: {steps}")

@@ -28,8 +28,9 @@ def calibration(inputs: ReportInputs) -> list[Block]:
     )
     caption = (
         "Faces in ten bins by the probability that a model gives to the class; larger marks hold more faces. On the "
-        "dashed line probabilities are right; below it they promise too much. Filled: the model's own database. All "
-        "seeds together; intervals are over test participants."
+        "dashed line probabilities are right; below it they promise too much. "
+        f"{'' if inputs.study.models else 'Filled: the model’s own database. '}All seeds together; intervals are over "
+        "test participants."
     )
     blocks: list[Block] = [
         Heading("Are the probabilities right?"),
@@ -55,7 +56,7 @@ def _calibration_table(means: pd.DataFrame, inputs: ReportInputs) -> Table:
             counts = (whole(own[0]["faces"]), whole(own[0]["participants"]))
             rows.append((words(model), words(tested), *cells, *counts))
     columns = (
-        Column("trained on"), Column("tested on"), Column("ours", "calibration error"),
+        Column(inputs.by), Column("tested on"), Column("ours", "calibration error"),
         Column("if right", "calibration error"), Column("ours", "Brier score"), Column("same for all", "Brier score"),
         Column("faces"), Column("people"),
     )  # fmt: skip
@@ -79,9 +80,7 @@ def _curve_table(curve: pd.DataFrame, inputs: ReportInputs) -> Table:
         )
         for _, r in ordered.iterrows()
     )  # fmt: skip
-    columns = tuple(
-        map(Column, ("trained → tested", "probability", "its mean", "share of the class", "faces", "people"))
-    )
+    columns = tuple(map(Column, (inputs.arrow, "probability", "its mean", "share of the class", "faces", "people")))
     return Table("calibration-curves", "Reliability by probability", columns, rows, headers=2)
 
 
@@ -118,7 +117,7 @@ def _subgroup_table(table: pd.DataFrame, inputs: ReportInputs) -> Table:
                     cells = (real(None) if r is None else real(r["value"], r["low"], r["high"]) for r in found)
                     heads = (f"{model} → {tested}", _GROUPS.get(group, group))
                     rows.append((*map(words, heads), *cells, whole(known["faces"]), whole(known["participants"])))
-    columns = tuple(map(Column, ("trained → tested", "people", "accuracy", "balanced accuracy", "AUROC", "faces", "n")))
+    columns = tuple(map(Column, (inputs.arrow, "people", "accuracy", "balanced accuracy", "AUROC", "faces", "n")))
     return Table(
         "subgroups-by-model", "Performance by sex and age", columns, tuple(rows), headers=2,
         note="Means over seeds; intervals are over the group's test participants, and missing for one person. Groups "

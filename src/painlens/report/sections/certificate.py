@@ -23,7 +23,7 @@ from painlens.certificate.matching import (
 )
 from painlens.concept_test.expectation import HEADLINE
 from painlens.report import numbers
-from painlens.report.blocks import Block, Section, TableBlock, Text
+from painlens.report.blocks import Block, Folded, Section, TableBlock, Text
 from painlens.report.inputs import ReportInputs
 from painlens.report.tables import Cell, Column, Table, real, whole, words
 from painlens.splits import sizes_of
@@ -150,10 +150,16 @@ def _level(record: Certificate, found: Match | None, size: Size, pair: tuple[str
         )  # fmt: skip
     where = " and ".join(pair)
     caption = f"{_LEVELS[level].capitalize()}: {_people(found.size)}"
-    rows = tuple(_row(record, line) for line in found.lines)
+    first = [line for line in found.lines if (line.measure, line.claim) == (HEADLINE, ABOUT_DATABASES)]
+    rest = [line for line in found.lines if line not in first]
     name = f"certificate-{level}-{'-'.join(pair)}"
     own = f"Nearest to this study of {where}: {_people(size)}. " if found.factor != 1 else ""
-    return [*blocks, TableBlock(Table(name, caption, _COLUMNS, rows, headers=4, note=own + _READING))]
+    rows, more = (tuple(_row(record, line) for line in lines) for lines in (first or rest, rest if first else []))
+    blocks.append(TableBlock(Table(name, caption, _COLUMNS, rows, headers=4, note=own + _READING)))
+    if more:
+        table = Table(f"{name}-others", f"{caption}: other measures", _COLUMNS, more, headers=4, note=_REPLICATION)
+        blocks.append(Folded("Other measures than the headline", (TableBlock(table),)))
+    return blocks
 
 
 def _unequal(inputs: ReportInputs, record: Certificate, size: Size, pair: tuple[str, str]) -> list[Block]:
@@ -213,9 +219,9 @@ _READING = (
     "Cue: largest difference between the rates of a concept under pain and without, within a database. Confounded: the "
     "concept comes where other facial actions peak. False differences: studies that called databases different that "
     "were drawn alike. Planted found: on the right side. Truth held: by the 95\xa0% interval; the truth is 0, or the "
-    "mean over all studies of the row where something was planted. The paper's t test is a replication, not "
-    "inferential."
+    "mean over all studies of the row where something was planted."
 )
+_REPLICATION = "The paper's t test is a replication, not inferential."
 
 
 def _rate(rate: Rate | None) -> Cell:

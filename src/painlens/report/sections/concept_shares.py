@@ -1,4 +1,4 @@
-"""Why performance drops across databases: who shows a concept, and who errs with it."""
+"""Why performance drops across databases, or how models of others err: who shows a concept, and who errs with it."""
 
 from painlens.report import numbers
 from painlens.report.blocks import Block, Heading, Plots, Section, Text
@@ -18,14 +18,12 @@ def concept_shares(inputs: ReportInputs) -> Section:
     """Prevalence of every concept by label and database, and errors by its presence."""
     concepts = [name for name in inputs.study.concepts if name in set(inputs.prevalence["concept"])]
     if not concepts:
-        text = "No concept was labelled on the test faces, so the drop cannot be traced to one."
-        return Section("drop", "Why performance drops across databases", (Text((text,)),))
+        what = "errors" if inputs.study.models else "the drop"
+        text = f"No concept was labelled on the test faces, so {what} cannot be traced to one."
+        return Section("drop", _title(inputs), (Text((text,)),))
     wrong = [name for name in concepts if name in set(inputs.errors["concept"])]
     blocks: list[Block] = [
-        Text((
-            "If a concept goes along with the label in one database and not in the other, a model that learned it "
-            "errs on the other database where the concept and the label disagree.",
-        )),
+        Text((_why(inputs),)),
         Heading("How often each concept is shown"),
         Plots(
             tuple(prevalence_plot(inputs.prevalence, name, inputs.databases) for name in concepts),
@@ -35,13 +33,32 @@ def concept_shares(inputs: ReportInputs) -> Section:
         Heading("How often models err with and without it"),
         Plots(
             tuple(errors_plot(inputs.errors, name, inputs.databases, inputs.models) for name in wrong),
-            caption="Trained → tested, true class. Filled: faces with the concept; hollow: without. Means over seeds.",
+            caption=f"{inputs.arrow.capitalize()}, true class. Filled: faces with the concept; hollow: without. Means "
+            "over seeds.",
             data=_errors(inputs),
         ),
     ]  # fmt: skip
     if any(database.reader == "unbc" for database in inputs.study.databases.values()):
         blocks.append(Text((PSPI,), kind="caution"))
-    return Section("drop", "Why performance drops across databases", tuple(blocks))
+    return Section("drop", _title(inputs), tuple(blocks))
+
+
+def _title(inputs: ReportInputs) -> str:
+    """Databases that models were trained on are compared, or models on the same faces."""
+    return "Concepts and errors" if inputs.study.models else "Why performance drops across databases"
+
+
+def _why(inputs: ReportInputs) -> str:
+    """What the figures can show."""
+    if inputs.study.models:
+        return (
+            "A model that takes a concept for the class errs where the concept and the label disagree. Two models that "
+            "err on the same faces as often can differ here."
+        )
+    return (
+        "If a concept goes along with the label in one database and not in the other, a model that learned it errs on "
+        "the other database where the concept and the label disagree."
+    )
 
 
 def _prevalence(inputs: ReportInputs) -> Table:
@@ -79,7 +96,7 @@ def _errors(inputs: ReportInputs) -> Table:
                 row += [real(found["error_rate"], found["low"], found["high"]), whole(found["faces"])]
         rows.append(tuple(row))
     columns = (
-        Column("concept"), Column("trained on"), Column("tested on"), Column("class"),
+        Column("concept"), Column(inputs.by), Column("tested on"), Column("class"),
         Column("error rate", "with the concept"), Column("faces", "with the concept"),
         Column("error rate", "without it"), Column("faces", "without it"),
     )  # fmt: skip

@@ -32,7 +32,7 @@ def performance(inputs: ReportInputs) -> Section:
         *(TableBlock(_table(number, table, inputs.classes)) for number, table in enumerate(found, start=1)),
         Plots(
             (accuracy_plot(inputs.metrics, tuple(databases), inputs.models),),
-            caption="Trained → tested. Filled: the model's own database; hollow: the other; tick: the majority answer.",
+            caption=_reading(inputs),
             data=_summary(inputs),
         ),
         *_confusion(inputs),
@@ -42,6 +42,12 @@ def performance(inputs: ReportInputs) -> Section:
     ]  # fmt: skip
     title = "Performance" if inputs.study.models else _title(len(found))
     return Section("performance", title, tuple(blocks))
+
+
+def _reading(inputs: ReportInputs) -> str:
+    """How to read the figure of accuracies."""
+    fill = "" if inputs.study.models else " Filled: the model's own database; hollow: the other."
+    return f"{inputs.arrow.capitalize()}.{fill} Tick: the majority answer."
 
 
 def _numbers_are(inputs: ReportInputs) -> str:
@@ -107,7 +113,7 @@ def _summary(inputs: ReportInputs) -> Table:
             counts = (None, None) if row is None else (row["faces"], row["participants"])
             rows.append((words(model), words(tested), own[0], majority, *own[1:], *(whole(n) for n in counts)))
     columns = (
-        Column("trained on"), Column("tested on"), Column("accuracy"), Column("majority answer"),
+        Column(inputs.by), Column("tested on"), Column("accuracy"), Column("majority answer"),
         Column("balanced accuracy"), Column("AUROC"), Column("faces"), Column("people"),
     )  # fmt: skip
     return Table(
@@ -130,8 +136,8 @@ def _confusion(inputs: ReportInputs) -> list[Block]:
         for model in inputs.models
     )
     caption = (
-        "Trained → tested. Rows: true class; columns: answer; each row adds up to 1 and its framed cell is the recall. "
-        "Means over seeds."
+        f"{inputs.arrow.capitalize()}. Rows: true class; columns: answer; each row adds up to 1 and its framed cell is "
+        "the recall. Means over seeds."
     )
     return [Heading("Which class is taken for which"), Plots(plots, caption, data=table)]
 
@@ -149,7 +155,7 @@ def _confusion_table(means: pd.DataFrame, inputs: ReportInputs) -> Table:
                 heads = (f"{model} → {tested}", numbers.plain(label))
                 rows.append((*map(words, heads), *shares, whole(own[0]["of"])))
     answers = (Column(numbers.plain(name), "answered") for name in inputs.classes)
-    columns = (Column("trained → tested"), Column("true class"), *answers, Column("faces"))
+    columns = (Column(inputs.arrow), Column("true class"), *answers, Column("faces"))
     return Table(
         "confusion-by-model", "Share of the faces of a class that got each answer", columns, tuple(rows), headers=2,
         note="Means over seeds; intervals are over test participants, for these very networks.",

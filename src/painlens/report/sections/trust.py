@@ -85,7 +85,8 @@ def _badges(checks: pd.DataFrame) -> list[Block]:
 def _check_table(checks: pd.DataFrame) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (
-            words(r["model"]), words(r["method"]), words(r["check"]), words(MARKS[str(r["badge"])]),
+            words(str(r["model"]).replace(" - ", f" {numbers.MINUS} ")), words(r["method"]), words(r["check"]),
+            words(MARKS[str(r["badge"])]),
             real(r["value"], r["low"], r["high"], sign=True), words(_asked(r)), whole(r["faces"]),
             whole(r["participants"]),
         )
