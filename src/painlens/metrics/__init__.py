@@ -7,7 +7,7 @@ nothing about other trainings; with a handful of participants (the paper tests f
 """
 
 from painlens.metrics.calibration import calibration
-from painlens.metrics.classes import in_reading_order
+from painlens.metrics.classes import in_reading_order, rows_in_reading_order
 from painlens.metrics.concepts import errors_by_concept, prevalence
 from painlens.metrics.confusion import confusion
 from painlens.metrics.paper import PUBLISHED, PaperTable, paper_tables
@@ -26,5 +26,6 @@ __all__ = [
     "in_reading_order",
     "paper_tables",
     "prevalence",
+    "rows_in_reading_order",
     "subgroups",
 ]

@@ -33,6 +33,7 @@ from painlens.web.selection import (
 from painlens.web.statistics import RegionStatistic, region_statistics
 
 THEMES = ("light", "dark")
+_MANY = 3  # classes from which a probability alone does not tell the answer
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def _controls(view: View) -> dict[str, Any]:
         "query": view.query,
         "valid": valid,
         "target": view.index.target,
+        "many_classes": len(view.index.classes) >= _MANY,
         "measures": MEASURES,
         "norms": words.NORMS,
         "units": words.UNITS,
@@ -177,8 +179,8 @@ def _tiles(view: View, rows: Any, first: int) -> list[dict[str, Any]]:
             "database": database,
             "a": said_a,
             "b": said_b,
-            "pa": words.probability(float(pa[row])),
-            "pb": words.probability(float(pb[row])),
+            "pa": _said(index, said_a, float(pa[row])),
+            "pb": _said(index, said_b, float(pb[row])),
             "right_a": _right(said_a, label),
             "right_b": _right(said_b, label),
             "measure": value,
@@ -191,6 +193,12 @@ def _tiles(view: View, rows: Any, first: int) -> list[dict[str, Any]]:
 _NO_FILTERS: dict[str, Any] = {
     name: None if name in ("a_min", "a_max", "b_min", "b_max", "min", "max") else "" for name in FILTERS
 } | {"measure": "difference", "dir": "desc", "per": 200}
+
+
+def _said(index: Index, answer: str, probability: float) -> str:
+    """The probability of the target, behind the answer where it does not follow from it: three classes and more."""
+    text = words.probability(probability)
+    return f"{answer} {text}" if len(index.classes) >= _MANY and answer != words.NOT_COMPUTED else text
 
 
 def _right(answer: str, label: str) -> str:

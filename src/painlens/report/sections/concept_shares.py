@@ -1,5 +1,6 @@
 """Why performance drops across databases, or how models of others err: who shows a concept, and who errs with it."""
 
+from painlens.metrics import rows_in_reading_order
 from painlens.report import numbers
 from painlens.report.blocks import Block, Heading, Plots, Section, Text
 from painlens.report.figures import errors_plot, prevalence_plot
@@ -62,7 +63,7 @@ def _why(inputs: ReportInputs) -> str:
 
 
 def _prevalence(inputs: ReportInputs) -> Table:
-    table = inputs.prevalence
+    table = rows_in_reading_order(inputs.prevalence, "concept", "database")
     totals = table.groupby("concept")["present"].sum()
     rows = tuple(
         (
@@ -82,7 +83,7 @@ def _prevalence(inputs: ReportInputs) -> Table:
 def _errors(inputs: ReportInputs) -> Table:
     cells = {
         (str(r["concept"]), str(r["label"]), str(r["database"]), str(r["model"]), bool(r["present"])): r
-        for _, r in inputs.errors.iterrows()
+        for _, r in rows_in_reading_order(inputs.errors, "concept", "model", "database").iterrows()
     }
     keys = list(dict.fromkeys(key[:4] for key in cells))
     rows = []

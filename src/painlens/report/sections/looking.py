@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from painlens import differences
+from painlens.metrics import rows_in_reading_order
 from painlens.report import numbers
 from painlens.report.blocks import Block, Folded, Heading, Plots, Section, Strips, TableBlock, Text, Withheld
 from painlens.report.consent import shown_examples
@@ -129,7 +130,7 @@ def _region_table(table: pd.DataFrame) -> Table:
             whole(r["faces"]),
             whole(r["participants"]),
         )
-        for _, r in table.iterrows()
+        for _, r in rows_in_reading_order(table, "model_a", "model_b", "database").iterrows()
     )  # fmt: skip
     columns = tuple(
         map(
