@@ -238,6 +238,8 @@ def test_paths_of_the_owner_are_not_told_in_the_report(tmp_path: Path) -> None:
         ("no rule matches (class_name = a/b c)", "no rule matches (class_name = …"),
         ("video not found: video/071309_w_21/071309_w_21-BL1-081.mp4", "video not found: …"),
         ("looks like p1/s 2/003.jpg", "looks like …"),
+        ("not listed in samples.csv", "not listed in samples.csv"),
+        ("not listed in p1/samples.csv", "not listed in …"),
         (r"image not found: D:\faces\p1.PNG", "image not found: …"),
     ],
 )

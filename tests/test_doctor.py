@@ -20,7 +20,7 @@ from painlens.doctor.findings import Examination, Finding
 from painlens.doctor.pictures import difference_hash, look
 from painlens.doctor.provenance import HELPERS, provenance
 from painlens.doctor.show import as_json
-from painlens.doctor.tree import recognise
+from painlens.doctor.tree import GENERAL, recognise
 from painlens.progress import silent
 from painlens.study import Study, parse_study
 from painlens.tables import DataError
@@ -179,6 +179,23 @@ def test_owners_layouts_are_recognised(tmp_path: Path) -> None:
     database(tmp_path / "manifest", people=2)
     for name in ("unbc", "biovid", "affectnet", "manifest"):
         assert recognise(tmp_path / name) == name
+
+
+@pytest.mark.parametrize("layout", [name for name in layouts.TREES if name.split("/")[0] not in GENERAL])
+def test_layouts_with_every_trap_are_recognised(layout: str, tmp_path: Path) -> None:
+    tree = layouts.TREES[layout]
+    tree.build(tmp_path)
+    for spring in tree.traps.values():
+        spring(tmp_path)
+    assert recognise(tmp_path) == layout.split("/")[0]
+
+
+def test_of_whole_clips_one_frame_each_is_looked_at(tmp_path: Path) -> None:
+    layouts.write_biovid(tmp_path, ("071309_w_21", "071614_m_20"))
+    examination = examine_folder(tmp_path, depth=Depth(faces=0), progress=lambda _: silent)
+    (audit,) = examination.databases
+    assert (audit.frames, audit.kept, audit.looked_at) == (4, 4, 4)
+    assert "of every clip the first frame" in [one.message for one in examination.findings if one.check == "frames"][0]
 
 
 def test_unknown_folder_is_refused_with_what_is_missing(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from painlens.databases import read_frames
+from painlens.databases import READERS, read_frames
+from painlens.databases.pictures import is_clip
 from painlens.doctor.audits import about_parts, about_tree, audit_of, unreadable
 from painlens.doctor.coding import about_coding
 from painlens.doctor.detection import detection_rates
@@ -66,7 +67,11 @@ def examine_folder(root: Path, *, depth: Depth, progress: Callable[[str], Progre
         No reader knows the layout of the folder.
     """
     reader = recognise(root, progress=progress("recognise"))
-    database = Database.model_validate({"reader": reader, "root": root})
+    scanned = READERS[reader].scan(root)
+    whole = [is_clip(str(path)) for path in scanned.loc[scanned["frame_index"].isna(), "path"]]
+    # Every frame of 8,700 clips would be a million pictures that look alike: of a clip the first stands for it.
+    rule = {"frames": {"rule": "at-time", "seconds": 0.0}} if any(whole) else {}
+    database = Database.model_validate({"reader": reader, "root": root, **rule})
     problem = ""
     try:
         frames = read_frames(database, name=FOLDER, root=root, progress=progress(FOLDER))
@@ -74,6 +79,9 @@ def examine_folder(root: Path, *, depth: Depth, progress: Callable[[str], Progre
         frames, problem = unlabelled(root, reader), str(error)
     material = {FOLDER: Material(database, root, frames, None, None, problem)}
     audits, findings = _examine(material, depth=depth, detectors=("haar",), progress=progress)
+    if rule:
+        text = "of every clip the first frame was looked at; a study chooses its own (frames.rule)"
+        findings.append(Finding("note", "frames", FOLDER, text))
     return Examination(root.name, tuple(audits), tuple(findings))
 
 

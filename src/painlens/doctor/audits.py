@@ -47,7 +47,7 @@ def about_tree(name: str, own: Material, audit: DatabaseAudit) -> list[Finding]:
     found = []
     for count in audit.counts:
         if count.found != count.published:
-            text = f"{count.found} {count.what} found, {count.published} are published: is this the whole database?"
+            text = f"{count.found:,} {count.what} found, {count.published:,} are published: is this the whole database?"
             found.append(Finding("warning", "counts", name, text))
     if own.problem:
         found.append(Finding("warning", "split", name, own.problem))

@@ -68,7 +68,7 @@ def duplicate_findings(frames: pd.DataFrame, looks: Looks) -> list[Finding]:
     return [
         Finding(
             gravity, "duplicates", where,
-            f"{len(texts)} pairs of people share {kind}"
+            f"{len(texts)} {'pair' if len(texts) == 1 else 'pairs'} of people with {kind}"
             + (", on both sides of training and test: remove one of them" if gravity == "leak"
                else ": one person under two ids, or a copy?"),
             tuple(texts[:5]),

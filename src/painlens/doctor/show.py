@@ -53,7 +53,7 @@ def _lines(audit: DatabaseAudit) -> list[tuple[str, str]]:
     reasons = [f"{count:,} × {reason}" for reason, count in list(audit.reasons.items())[:_REASONS]]
     if len(audit.reasons) > _REASONS:
         rest = list(audit.reasons.values())[_REASONS:]
-        reasons.append(f"{sum(rest):,} × {len(rest)} other reasons")
+        reasons.append(f"{sum(rest):,} for {len(rest)} other reasons")
     parts = [f"{part}: {audit.people.get(part, 0):,} people; {_counts(own)}" for part, own in audit.parts.items()]
     return [
         ("frames", f"{audit.frames:,} found, {audit.kept:,} kept, {people}"),
