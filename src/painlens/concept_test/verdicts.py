@@ -185,7 +185,7 @@ def _cautions(own: pd.DataFrame, headline: pd.Series) -> list[str]:
     if causal is None or pd.isna(causal["difference"]):
         notes.append(
             "The AUROC is an association: other facial actions that come together with the concept raise it too. "
-            "Whether the models *use* the concept is for adjusted or causal measures to say."
+            "Whether the models use the concept is for adjusted or causal measures to say."
         )
     decoded = _row(own, "decodability:participants", NETWORKS)
     if decoded is not None and pd.notna(decoded["difference"]):
@@ -254,7 +254,9 @@ def _interval(row: pd.Series) -> str:
 
 
 def _seeds(row: pd.Series) -> str:
-    """Such as ``3 of 3 seeds agree``."""
+    """Such as ``3 of 3 seeds agree``; a single network cannot disagree."""
+    if row["seeds"] == 1:
+        return "one network each"
     return f"{row['seeds_agreeing']} of {row['seeds']} seeds agree"
 
 

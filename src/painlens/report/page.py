@@ -51,7 +51,7 @@ def _summary(inputs: ReportInputs) -> str:
     if study.models:
         explained = _list([f"'{one.explained}' of {one.model}" for one in inputs.adopted if one.replicate == "seed=0"])
         return (
-            f"The models {names}, trained elsewhere, compared on the same faces of {_list(inputs.databases)}. Compared "
+            f"The models {names}, trained elsewhere, compared on the same faces{_whose(inputs)}. Compared "
             f"logits: {explained or target}.{about}{rendered}"
         )
     if len(inputs.classes) > 2:
@@ -64,6 +64,11 @@ def _summary(inputs: ReportInputs) -> str:
         f"Networks that learned '{target}' from the databases {names}, compared "
         f"on the same test faces.{about}{rendered}"
     )
+
+
+def _whose(inputs: ReportInputs) -> str:
+    """Whose faces; nothing where they have no name of their own."""
+    return "" if inputs.databases == ("faces",) else f" of {_list(inputs.databases)}"
 
 
 def _list(names: tuple[str, ...] | list[str]) -> str:

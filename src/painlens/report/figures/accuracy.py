@@ -28,6 +28,6 @@ def accuracy_plot(metrics: pd.DataFrame, databases: tuple[str, ...], models: tup
     axes.set_xlim(0, 1)
     title_below(axes, "accuracy")
     return finish(
-        figure, name="accuracy", title="Accuracy within and across databases",
+        figure, name="accuracy", title="Accuracy within and across databases" if models == databases else "Accuracy",
         description=f"Accuracy of each model on the faces of each database: {'; '.join(said)}.",
     )  # fmt: skip

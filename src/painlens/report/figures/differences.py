@@ -1,6 +1,7 @@
 """The difference of two models in one concept: three claims, the null band, and the planted truth if any."""
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -25,7 +26,9 @@ CLAIMS = {NETWORKS: "these networks", PEOPLE: "other test people", DATABASES: "t
 TRUTH = "planted truth"
 
 
-def difference_plot(headline: pd.DataFrame, truth: float | None, *, axis: str, name: str) -> Plot:
+def difference_plot(
+    headline: pd.DataFrame, truth: float | None, *, axis: str, name: str, claims: Mapping[str, str] = CLAIMS
+) -> Plot:
     """Forest plot of one concept and pair.
 
     Parameters
@@ -36,18 +39,20 @@ def difference_plot(headline: pd.DataFrame, truth: float | None, *, axis: str, n
         Difference of the counterfactual twins' effects, A minus B; None without twins.
     axis
         What is subtracted, such as ``AUROC``.
+    claims
+        Claim -> name of its row.
     """
     by_claim = {str(row["claim"]): row for _, row in headline.iterrows()}
     first = headline.iloc[0]
     a, b = str(first["model_a"]), str(first["model_b"])
-    rows = [*CLAIMS.values(), *([TRUTH] if truth is not None else [])]
+    rows = [*claims.values(), *([TRUTH] if truth is not None else [])]
     figure, axes = rows_figure(rows, top=26, bottom=48)
     band = float(first["null_band"])
     if math.isfinite(band):
         axes.axvspan(-band, band, color=BAND, linewidth=0, zorder=0)
     axes.axvline(0, color=QUIET, linewidth=1, zorder=1)
     extent, said = [0.1, 1.2 * band if math.isfinite(band) else 0.0], []
-    for y, (claim, label) in enumerate(CLAIMS.items()):
+    for y, (claim, label) in enumerate(claims.items()):
         row = by_claim.get(claim)
         difference = float("nan") if row is None else float(row["difference"])
         ends = (float("nan"),) * 2 if row is None or claim == NETWORKS else (float(row["low"]), float(row["high"]))
@@ -64,7 +69,7 @@ def difference_plot(headline: pd.DataFrame, truth: float | None, *, axis: str, n
         extent += [abs(difference), *(abs(end) for end in ends if math.isfinite(end))]
         said.append(f"{label}: {numbers.signed(difference)} {_bracket(*ends)}".strip())
     if truth is not None:
-        dot(axes, truth, len(CLAIMS), colour=SERIES[3], marker="D", size=8)
+        dot(axes, truth, len(claims), colour=SERIES[3], marker="D", size=8)
         extent.append(abs(truth))
         said.append(f"planted truth: {numbers.signed(truth)}")
     limit = 1.12 * max(extent)
@@ -72,7 +77,8 @@ def difference_plot(headline: pd.DataFrame, truth: float | None, *, axis: str, n
     title_below(axes, f"{axis}, {elided(a)} minus {elided(b)}")
     for x, text, side in ((0.0, f"◂ {elided(b)} larger", "left"), (1.0, f"{elided(a)} larger ▸", "right")):
         axes.text(x, 1.02, text, transform=axes.transAxes, ha=side, va="bottom", color=QUIET, fontsize=SMALL)
-    axes.get_yticklabels()[2].set_fontweight("bold")
+    if DATABASES in claims:
+        axes.get_yticklabels()[list(claims).index(DATABASES)].set_fontweight("bold")
     band_text = f" Null band: up to {numbers.number(band)} either side of zero." if math.isfinite(band) else ""
     concept = numbers.plain(first["concept"])
     return finish(

@@ -38,6 +38,19 @@ _LEVELS = {
 def certificate(inputs: ReportInputs) -> Section:
     """Rates of the certificate's cells that are nearest to this study, or that there are none."""
     record = inputs.certificate
+    if inputs.study.models:
+        return Section(
+            "certificate",
+            TITLE,
+            (
+                Text(
+                    (
+                        "The certificate counts studies that train their own networks. It says nothing about given "
+                        "checkpoints, of which there is no claim about databases either.",
+                    )
+                ),
+            ),
+        )
     if record is None:
         text = (
             "This installation carries no certificate: nobody has counted how often the procedure is wrong at any size "

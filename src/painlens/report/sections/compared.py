@@ -25,7 +25,11 @@ def compared(inputs: ReportInputs) -> Section:
     ]  # fmt: skip
     few = test_participants(inputs)
     if 0 < sum(few.values()) < FEW_PARTICIPANTS:
-        rest = "." if inputs.study.replication.cross_fitting else ", or rotate them through the test part."
+        rest = (
+            "."
+            if inputs.study.replication.cross_fitting or inputs.study.models
+            else ", or rotate them through the test part."
+        )
         blocks.append(
             Text((f"Only {sum(few.values())} test participants in all. Below {FEW_PARTICIPANTS} the intervals may be a "
                   f"little too short; test more people{rest}",), kind="caution")

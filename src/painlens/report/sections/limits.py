@@ -64,4 +64,4 @@ def limits(inputs: ReportInputs) -> Section:
 
 
 def _people(people: dict[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in people.items())
+    return ", ".join(f"{count} in {name}" for name, count in people.items())

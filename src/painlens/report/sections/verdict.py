@@ -3,14 +3,17 @@
 import pandas as pd
 
 from painlens.concept_test import Statement, judge
+from painlens.concept_test.claims import DATABASES
 from painlens.concept_test.verdicts import HEADLINE
 from painlens.report import numbers
 from painlens.report.blocks import Block, Bullets, Heading, Plot, Section, Text, Verdict
 from painlens.report.figures import difference_plot
+from painlens.report.figures.differences import CLAIMS
 from painlens.report.inputs import ReportInputs
 from painlens.report.sections.certificate import doubts
 
 NO_VERDICT = "no verdict"  # the certificate's rates forbid one at this size of study
+_NO_CLAIM = ("no claim about the databases", "about these networks only")
 NOT_SAID = (
     "It does not say that a model uses a concept only because its answer goes along with it, that people with and "
     "without the concept differ in what they feel, or that networks from another pre-trained network would do the same."
@@ -79,21 +82,24 @@ def _one(inputs: ReportInputs, statement: Statement) -> Verdict:
     words = {"a": f"larger in {a}", "b": f"larger in {b}", "undecided": "undecided", "equivalent": "alike"}
     return Verdict(
         title=numbers.plain(concept) + pair_name(inputs, a, b),
-        word=NO_VERDICT if doubted else words.get(statement.verdict, "no claim about the databases"),
+        word=NO_VERDICT if doubted else words.get(statement.verdict, _NO_CLAIM[bool(inputs.study.models)]),
         decided=statement.verdict in ("a", "b") and not doubted,
         headline=f"No verdict. {' '.join(doubted)}" if doubted else statement.headline,
         notes=(f"What the numbers would say: {statement.headline}", *statement.notes) if doubted else statement.notes,
-        plot=_plot(inputs.verdicts, concept, a, b),
+        plot=_plot(inputs, concept, a, b),
     )
 
 
-def _plot(verdicts: pd.DataFrame, concept: str, a: str, b: str) -> Plot | None:
+def _plot(inputs: ReportInputs, concept: str, a: str, b: str) -> Plot | None:
+    verdicts = inputs.verdicts
+    # of given networks there is never a claim about databases
+    claims = {k: name for k, name in CLAIMS.items() if not (inputs.study.models and k == DATABASES)}
     rows = headline_rows(verdicts, concept, a, b, HEADLINE)
     if rows.empty or rows["difference"].isna().all():
         return None
     effects = planted(verdicts, concept, a, b)
     truth = effects[a] - effects[b] if effects else None
-    return difference_plot(rows, truth, axis="AUROC", name=f"verdict-{concept}-{a}-{b}")
+    return difference_plot(rows, truth, axis="AUROC", name=f"verdict-{concept}-{a}-{b}", claims=claims)
 
 
 def _expected(inputs: ReportInputs) -> list[Block]:
