@@ -351,6 +351,16 @@ def test_answers_about_the_person_are_kept_and_count_no_more(answered: tuple[Run
         assert problems_of(connection) == []
 
 
+def test_pictures_without_answers_are_told_as_such(run: RunFolder) -> None:
+    who = people(run, "test")[0]
+    plan = TaskPlan(annotators=2, repeats=0.0, unsure="answer", seed=1)
+    faces = [Face("clinical", f"{who}/1", who)]
+    with store.opened(run.root / store.FILE, create=True) as connection:
+        create_task(connection, concept="smile", question="?", guideline="Yes.", faces=faces, plan=plan, created_by="r")
+    told = "annotations.sqlite lists 1 pictures under 'smile' that nobody has answered; nobody is asked any more"
+    assert forget(run, plan_forgetting(run, participant=who)).kept == (told,)
+
+
 def test_plan_alone_leaves_the_store_as_it_is(answered: tuple[RunFolder, str, str]) -> None:
     run, who, _ = answered
     plan_forgetting(run, participant=who)

@@ -84,7 +84,10 @@ def forget(
     for sentence in left.kept:
         typer.echo(sentence)
     if left.answers:
-        typer.echo("annotations.sqlite is append-only and still names the person's frames; delete it if they must go")
+        typer.echo(
+            "annotations.sqlite is append-only and still names the person's frames; if they must go, delete it with "
+            "everybody's answers (painlens annotations export first)"
+        )
     if left.places:
         fail(f"still named in {', '.join(left.places)}; remove it there by hand", CHECK_FAILED)
     typer.echo("Forgotten. A study file of your own may still name the person; take the id out before the next run.")

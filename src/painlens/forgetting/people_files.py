@@ -82,6 +82,8 @@ def kept_answers(path: Path, databases: Sequence[str], participant: str = "") ->
     return tuple(
         f"{path.name} keeps {events} answers of {people} people to {items} pictures under '{concept}', but serves, "
         "exports and counts them no more; the pictures themselves are gone"
+        if events
+        else f"{path.name} lists {items} pictures under '{concept}' that nobody has answered; nobody is asked any more"
         for concept, events, people, items in rows
     )
 
