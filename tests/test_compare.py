@@ -131,7 +131,8 @@ class TestWhatLeavesIt:
         page = run.report.read_text(encoding="utf-8")
         assert "Concepts and errors" in page and "Why performance drops across databases" not in page
         assert "Model → tested." in page and "rained → tested" not in page
-        assert "about these networks only" in page and "rotate them" not in page and "1 of 1 seeds" not in page
+        assert "about these networks only" in page and "1 of 1 seeds" not in page
+        assert "let all rotate" not in page and "rotate them" not in page and "test more people" in page
 
 
 def test_more_than_two_models_and_their_trust(material: Material, tmp_path: Path) -> None:

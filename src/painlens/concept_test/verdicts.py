@@ -214,7 +214,8 @@ def _cautions(own: pd.DataFrame, headline: pd.Series) -> list[str]:
         notes.append(_sentence(confounded))
     fewest, people = headline.get("fewest_participants"), headline["participants"]
     remedy = "put more participants into its test part, or let all rotate through it (replication.cross_fitting)"
-    remedy = "test more people" if pd.notna(folds) and folds else remedy
+    everybody = headline["half_splits"] == 0 or (pd.notna(folds) and folds)  # the first: of given networks, mostly
+    remedy = "test more people" if everybody else remedy
     if pd.notna(fewest) and fewest < FEWEST_TESTED:
         notes.append(
             f"One database has {int(fewest)} test participants in this comparison: with fewer than "

@@ -4,6 +4,7 @@ import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import chain, islice
 from typing import TypeVar
 
 import cv2
@@ -16,9 +17,13 @@ def in_order(work: Callable[[Piece], Answer], pieces: Iterable[Piece], *, worker
     """Answers in the order of the pieces; at most two pieces per process are under way.
 
     Each process uses one thread of OpenCV, so that several do not fight for the cores. Processes are started anew
-    (spawn): a fork of a process with threads may hang.
+    (spawn): a fork of a process with threads may hang. A single piece is worked on here: it would be done before a
+    process has started.
     """
-    if workers <= 1:
+    pieces = iter(pieces)
+    first = list(islice(pieces, 2))
+    pieces = chain(first, pieces)
+    if workers <= 1 or len(first) < 2:
         yield from map(work, pieces)
         return
     context = multiprocessing.get_context("spawn")
