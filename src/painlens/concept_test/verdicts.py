@@ -214,7 +214,8 @@ def _cautions(own: pd.DataFrame, headline: pd.Series) -> list[str]:
         notes.append(_sentence(confounded))
     fewest, people = headline.get("fewest_participants"), headline["participants"]
     remedy = "put more participants into its test part, or let all rotate through it (replication.cross_fitting)"
-    everybody = headline["half_splits"] == 0 or (pd.notna(folds) and folds)  # the first: of given networks, mostly
+    halves = headline["half_splits"]  # none: of given networks, all of whose people are tested already
+    everybody = (pd.notna(halves) and halves == 0) or (pd.notna(folds) and folds)
     remedy = "test more people" if everybody else remedy
     if pd.notna(fewest) and fewest < FEWEST_TESTED:
         notes.append(
