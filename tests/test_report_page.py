@@ -187,3 +187,27 @@ def test_page_in_a_browser(chromium: str, written: Path, width: int, scheme: str
     assert told == []
     assert overflow <= 0
     assert blank == 0
+
+
+@pytest.mark.browser
+def test_printed_page_fits_its_paper(chromium: str, written: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    paper_px = (673, 986)  # A4 without the margins of the style sheet, 96 pixels per inch
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        browser = playwright.chromium.launch(executable_path=chromium, args=options)
+        shown = browser.new_page(viewport={"width": paper_px[0], "height": paper_px[1]})
+        shown.emulate_media(media="print")
+        shown.goto(written.as_uri())
+        height = shown.evaluate("() => document.documentElement.scrollHeight")
+        beyond = shown.evaluate(
+            "width => [...document.querySelectorAll('table, figure, svg, img, p')]"
+            ".filter(one => one.getBoundingClientRect().right > width + 1).map(one => one.tagName)",
+            paper_px[0],
+        )
+        pages = len(re.findall(rb"/Type\s*/Page\b", shown.pdf(format="A4", print_background=True)))
+        browser.close()
+    assert beyond == []
+    # What must not be broken moves to the next page and leaves gaps, but no empty pages.
+    assert height / paper_px[1] <= pages <= 1.4 * height / paper_px[1] + 1
