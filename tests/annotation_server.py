@@ -18,9 +18,10 @@ from starlette.testclient import TestClient
 from painlens.annotations import store
 from painlens.annotations.tasks import Face, Plan, TrainingPicture, create_task
 from painlens.web import people
-from painlens.web.app import Settings, build_app
+from painlens.web.app import build_app
 from painlens.web.pictures import face_picture
 from painlens.web.run import Run
+from painlens.web.settings import Settings
 from web_run import made_run
 
 PEOPLE = {"anna": "annotator", "ben": "annotator", "dora": "annotator", "cleo": "adjudicator", "rob": "researcher"}
@@ -92,7 +93,8 @@ class Served:
     def start(self) -> "Served":
         """Start and wait until it answers."""
         code = (
-            "import sys, uvicorn; from pathlib import Path; from painlens.web.app import Settings, build_app; "
+            "import sys, uvicorn; from pathlib import Path; from painlens.web.app import build_app; "
+            "from painlens.web.settings import Settings; "
             "uvicorn.run(build_app(Path(sys.argv[1]), settings=Settings()), host='127.0.0.1', "
             "port=int(sys.argv[2]), log_level='warning')"
         )

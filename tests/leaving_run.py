@@ -8,7 +8,7 @@ from painlens.bundle import verify_bundle, write_bundle
 from painlens.checklists import write_checklists
 from painlens.forgetting import forget, plan_forgetting
 from painlens.publication import export_run
-from painlens.web.index import index_of
+from painlens.web.index_file import index_of
 from painlens.workflow.plan import plan
 from painlens.workflow.run_folder import RunFolder
 from web_client import PAGE, app_of, signed_in

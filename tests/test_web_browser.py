@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from painlens.web.index import index_of
+from painlens.web.index_file import index_of
 from painlens.workflow.run_folder import RunFolder
 from web_browser import Served, Watched, axe_findings, browser, served, sign_in, watched
 from web_run import made_run

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from painlens.web import consent
-from painlens.web.index import index_of
+from painlens.web.index_file import index_of
 from painlens.workflow.run_folder import RunFolder
 from web_client import PAGE, anonymous, app_of, signed_in
 from web_run import made_run

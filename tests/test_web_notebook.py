@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from painlens import hypotheses
-from painlens.web.index import index_of
+from painlens.web.index_file import index_of
 from painlens.web.notebook import load_notebook
 from painlens.workflow.run_folder import RunFolder
 from web_client import PAGE, app_of, log_of, signed_in

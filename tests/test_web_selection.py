@@ -13,7 +13,8 @@ from painlens import differences, tables
 from painlens.regions import REGIONS
 from painlens.report import colours
 from painlens.web import pictures
-from painlens.web.index import Index, RunError, index_of
+from painlens.web.index import Index, RunError
+from painlens.web.index_file import index_of
 from painlens.web.selection import (
     FilterError,
     Query,

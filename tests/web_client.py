@@ -7,7 +7,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from painlens.web import people
-from painlens.web.app import Settings, build_app
+from painlens.web.app import build_app
+from painlens.web.settings import Settings
 
 ORIGIN = "http://testserver"
 PAGE = {"accept": "text/html"}

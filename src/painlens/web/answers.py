@@ -21,6 +21,7 @@ from painlens.annotations.tasks import Task, find_task, list_tasks
 from painlens.web import people
 from painlens.web.index import RunError
 from painlens.web.pages import json_for_script, refuse, render
+from painlens.web.pictures import face_picture
 from painlens.web.run import Run
 
 LOG = logging.getLogger("painlens.web")
@@ -178,7 +179,7 @@ def picture(request: Request, part: Part, allowed: Allowed) -> Response:
             events.append(connection, [withheld], person=person.name, task_id=task.task_id, part=part)
             return refuse(request, 410, "This face may no longer be shown.")
         try:
-            data = run.crop_webp(item["database"], item["frame_id"])
+            data = face_picture(run.crop(item["database"], item["frame_id"]))
         except (RunError, KeyError):
             return refuse(request, 404, "This face is not computed; tell the researcher.")
         people.record(connection, person.person_id, part, face, now=request.app.state.clock())

@@ -5,7 +5,6 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from anyio import to_thread
@@ -22,28 +21,10 @@ from painlens.web.index import RunError
 from painlens.web.pages import STATIC, Link, refuse
 from painlens.web.protection import Protection
 from painlens.web.run import Run
+from painlens.web.settings import Settings
 
 THREADS = 8
 LOG = logging.getLogger("painlens.web")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How the server is reached.
-
-    Attributes
-    ----------
-    hosts
-        Names that the Host header may carry, without port; anything else is refused (DNS rebinding).
-    secure
-        Browsers reach the server over TLS, its own or a proxy's: cookies are marked so.
-    separate_process
-        Prepare the run's arrays in a child process, so that the memory which that takes is given back.
-    """
-
-    hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
-    secure: bool = False
-    separate_process: bool = False
 
 
 def build_app(run_folder: Path, *, settings: Settings, clock: Callable[[], float] = time.time) -> Starlette:

@@ -8,6 +8,8 @@ server was started, none of its faces is shown until it is started again: a row 
 
 import json
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,24 +18,26 @@ from numpy.typing import NDArray
 
 from painlens.consent import WITHDRAWN, refused
 from painlens.study import StudyError
+from painlens.web.index import Index
 from painlens.web.people import stamp
+from painlens.workflow.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from painlens.web.run import Run
+
+Connect = Callable[[], AbstractContextManager["sqlite3.Connection"]]
 
 
 class ConsentGate:
     """Asked before any face leaves the server."""
 
-    def __init__(self, run: "Run") -> None:
-        self._run = run
+    def __init__(self, folder: RunFolder, faces: Index, connect: Connect) -> None:
+        self._folder, self._faces, self._connect = folder, faces, connect
         self._lock = threading.Lock()
         self._state: tuple[int, ...] | None = None
-        self._shown: NDArray[np.bool_] = np.zeros(len(run.faces), bool)
-        faces = run.faces
-        self._crops = {name: run.folder.folder("faces", name) / "faces.h5" for name in dict.fromkeys(faces.database)}
+        self._shown: NDArray[np.bool_] = np.zeros(len(faces), bool)
+        self._crops = {name: folder.folder("faces", name) / "faces.h5" for name in dict.fromkeys(faces.database)}
         self._begun = {name: _time_of(path) for name, path in self._crops.items()}
         self._rows: dict[tuple[str, str], list[int]] = {}
         for row, key in enumerate(zip(faces.database, faces.participant, strict=True)):
@@ -56,17 +60,17 @@ class ConsentGate:
     def _current_state(self) -> tuple[int, ...]:
         """Numbers that change whenever an answer could."""
         state: list[int] = []
-        for path in (self._run.folder.study_file, self._run.root / WITHDRAWN):
+        for path in (self._folder.study_file, self._folder.root / WITHDRAWN):
             state += _time_of(path)
         state += [time for path in self._crops.values() for time in _time_of(path)]
-        with self._run.connect() as connection:
+        with self._connect() as connection:
             last = connection.execute("SELECT coalesce(max(withdrawal_id), 0) FROM withdrawal").fetchone()[0]
         return (*state, int(last))
 
     def _computed(self) -> NDArray[np.bool_]:
-        shown = self._run.faces.consent.copy()
+        shown = self._faces.consent.copy()
         try:
-            study = self._run.folder.study()
+            study = self._folder.study()
         except StudyError:  # a study file that cannot be read allows nothing
             return np.zeros_like(shown)
         gone = self._withdrawn()
@@ -75,7 +79,7 @@ class ConsentGate:
         for name, path in self._crops.items():
             # Cropped anew, or somebody was forgotten: rows have other numbers. What is gone cannot be shown anyway.
             if path.exists() and _time_of(path) != self._begun[name]:
-                shown[self._run.faces.database == name] = False
+                shown[self._faces.database == name] = False
         settings = {name: database.consent for name, database in study.databases.items()}
         for (database, participant), rows in self._rows.items():
             if refused(database, participant, "display", settings, gone):
@@ -84,10 +88,10 @@ class ConsentGate:
 
     def _withdrawn(self) -> set[tuple[str, str]] | None:
         """Everybody who withdrew; None if the list cannot be read: nothing is shown then."""
-        with self._run.connect() as connection:
+        with self._connect() as connection:
             gone = {(str(d), str(p)) for d, p in connection.execute("SELECT database, participant FROM withdrawal")}
         try:
-            listed = json.loads((self._run.root / WITHDRAWN).read_text(encoding="utf-8"))
+            listed = json.loads((self._folder.root / WITHDRAWN).read_text(encoding="utf-8"))
             return gone | {(str(database), str(participant)) for database, participant in listed}
         except FileNotFoundError:
             return gone

@@ -1,26 +1,11 @@
-"""What the gallery knows of a run's test faces, as plain arrays in one file that the server reads at once.
+"""What the gallery knows of a run's test faces, as plain arrays. No picture is in it."""
 
-Tables need pandas, which takes more memory than everything else in the server together. So a child process reads
-them once, and the result is kept in the run's ``.workflow`` folder until a step that it was made from has changed.
-No picture is in it.
-"""
-
-import hashlib
-import json
-import subprocess
-import sys
-import zipfile
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from painlens.workflow.run_folder import RunFolder
-from painlens.workflow.stages import Job
-
-FORMAT = "painlens inspection index 2"
 NORMALISATIONS = ("raw", "max", "sum-abs")
 LOGIT = "logit"  # raw, divided by a number of each network
 UNKNOWN = -1
@@ -96,80 +81,3 @@ class Index:
         known = np.isfinite(logits)
         squares = np.where(known, logits, 0.0) ** 2
         return np.sqrt(squares.sum(axis=1) / np.maximum(known.sum(axis=1), 1))
-
-
-ARRAYS = (
-    "database", "frame_id", "participant", "sequence", "label", "consent", "row", "predicted", "probability",
-    "map_row", "shares", "ledger", "present",
-)  # fmt: skip
-NAMES = ("models", "replicates", "seeds", "classes", "concepts")
-
-
-def index_of(run: RunFolder, *, separate_process: bool) -> Index:
-    """The index of a run as it is now, made anew where a step has changed.
-
-    Raises
-    ------
-    RunError
-        The run has no test faces, or a table cannot be read.
-    """
-    path = run.engine / "web" / "index.npz"
-    state = state_of(run)
-    found = _load(path, state)
-    if found is not None:
-        return found
-    if separate_process:
-        made = subprocess.run(
-            [sys.executable, "-m", "painlens.web.index_builder", str(run.root)], capture_output=True, text=True
-        )
-        if made.returncode:
-            raise RunError(made.stderr.strip().splitlines()[-1] if made.stderr.strip() else "the run cannot be read")
-    else:
-        from painlens.web.index_builder import write_index
-
-        write_index(run, path)
-    found = _load(path, state)
-    if found is None:
-        raise RunError(f"the run in {run.root} changed while it was read; start the server again")
-    return found
-
-
-def state_of(run: RunFolder) -> str:
-    """Digest of all manifests that the index is made from; a missing step counts too."""
-    study = run.study()
-    jobs = [Job(stage, name) for name in study.databases for stage in ("faces", "split")]
-    jobs += [Job(stage, name) for name in study.compared for stage in ("predict", "attribute")]
-    digest = hashlib.sha256(FORMAT.encode() + study.model_dump_json().encode())
-    for job in [*jobs, Job("evaluate"), Job("differences")]:
-        manifest = run.manifest(job)
-        digest.update(job.name.encode() + b"\0")
-        digest.update(manifest.read_bytes() if manifest.exists() else b"missing")
-    return digest.hexdigest()
-
-
-def save(index: Index, path: Path, state: str) -> None:
-    """Write the index; only the owner may read it."""
-    from painlens.tables import atomic_path
-
-    facts = {name: list(getattr(index, name)) for name in NAMES}
-    facts |= {"target": index.target, "candidates": index.candidates, "state": state}
-    with atomic_path(path) as temporary:
-        temporary.chmod(0o600)
-        with temporary.open("wb") as stream:
-            arrays = {name: getattr(index, name) for name in ARRAYS}
-            np.savez(stream, allow_pickle=False, facts=np.array(json.dumps(facts)), **arrays)
-
-
-def _load(path: Path, state: str) -> Index | None:
-    """A stored index, None where there is none for this state or it is not whole."""
-    if not path.exists():
-        return None
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            facts = json.loads(str(stored["facts"]))
-            if facts.pop("state") != state:
-                return None
-            names = {name: tuple(facts.pop(name)) for name in NAMES}
-            return Index(**{name: stored[name] for name in ARRAYS}, **names, **facts)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
-        return None  # a torn file is made anew

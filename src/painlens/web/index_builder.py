@@ -1,6 +1,5 @@
-"""Tables of a run -> the arrays of `painlens.web.index`; runs in a child process of the server."""
+"""Tables of a run -> the arrays of `painlens.web.index`; runs in a child process of the server, for it loads pandas."""
 
-import sys
 from pathlib import Path
 
 import h5py
@@ -12,33 +11,21 @@ from painlens import hypotheses, splits, tables
 from painlens.metrics import in_reading_order
 from painlens.regions import REGIONS
 from painlens.study import Study
-from painlens.tables import DataError
-from painlens.web.index import NORMALISATIONS, UNKNOWN, Index, save, state_of
+from painlens.web.index import NORMALISATIONS, UNKNOWN, Index
 from painlens.workflow.run_folder import RunFolder
 
 KEY = ["database", "frame_id"]
 ENTRIES = ["logit", "relevance", "bias", "dead"]
 
 
-def write_index(run: RunFolder, path: Path) -> None:
-    """Make the index of a run and write it.
+def build_index(run: RunFolder) -> Index:
+    """The arrays of a run; steps that have not run yet leave theirs empty.
 
     Raises
     ------
-    RunError
+    DataError
         The run has no test faces, or a table cannot be read.
     """
-    from painlens.web.index import RunError
-
-    state = state_of(run)
-    try:
-        save(build_index(run), path, state)
-    except DataError as error:
-        raise RunError(str(error)) from None
-
-
-def build_index(run: RunFolder) -> Index:
-    """The arrays of a run; steps that have not run yet leave theirs empty."""
     study = run.study()
     faces = _test_faces(run, study)
     place = pd.MultiIndex.from_frame(faces[KEY].astype(str))
@@ -174,13 +161,3 @@ def _candidates(run: RunFolder) -> list[dict[str, object]]:
     """Ranked candidates from the region statistics of the differences step."""
     regions = _optional(run.folder("differences") / "regions.parquet", tables.REGIONS)
     return [] if regions is None else hypotheses.rank_candidates(regions)
-
-
-if __name__ == "__main__":
-    from painlens.web.index import RunError
-
-    try:
-        folder = RunFolder(Path(sys.argv[1]))
-        write_index(folder, folder.engine / "web" / "index.npz")
-    except (RunError, OSError) as failure:
-        sys.exit(f"painlens: {failure}")

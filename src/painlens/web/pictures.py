@@ -6,25 +6,18 @@ Nothing of a face is written to the disk beyond the run's own store, so that a w
 import base64
 import io
 import json
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from painlens.web.index import LOGIT
+from painlens.web.run import Run
 from painlens.web.selection import PAPER, Query, model_rows, seed_rows
 
-if TYPE_CHECKING:
-    from painlens.web.run import Run
-
-T = TypeVar("T")
 SIGNED, SIGNED_ON_DARK, ONE_SIDED = "RdBu_r", "berlin", "inferno"
 SIGNED_MAPS, ONE_SIDED_MAPS = ("RdBu_r", "berlin", "seismic", "bwr"), ("inferno", "hot")
 # The last colour stands for the value that 99.5 % of the pixels stay below: single pixels of a map are several times
@@ -35,7 +28,6 @@ PANEL = 112  # pixels; a tile shows them at 80 to 110
 GAP = 4
 OPACITY = 0.6  # of maps over the face
 QUALITY = 80
-CACHED_BYTES = 16 * 2**20
 _LUMINANCE = np.array([0.299, 0.587, 0.114])
 GROUND = {"light": 253, "dark": 21}  # grey of the page between the panels
 
@@ -78,7 +70,7 @@ def normalise(maps: NDArray[np.float32], how: str, units: NDArray[np.float64] | 
     return np.divide(maps, unit, out=np.zeros_like(maps), where=unit > 0)
 
 
-def maps_of(run: "Run", row: int, query: Query) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+def maps_of(run: Run, row: int, query: Query) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
     """Normalised maps (height, width) of A and B, mean over the chosen seeds; None where one is not computed."""
     seeds, models = seed_rows(run.faces, query), model_rows(run.faces, query)
     found = []
@@ -96,7 +88,7 @@ def scale_of(a: NDArray[np.floating], b: NDArray[np.floating]) -> Scale:
     return Scale(float(np.quantile(both, SHARE_IN_SCALE)), float(np.quantile(np.abs(a - b), SHARE_IN_SCALE)))
 
 
-def common_scale(run: "Run", query: Query) -> Scale | None:
+def common_scale(run: Run, query: Query) -> Scale | None:
     """One scale for all faces under a view; None where nothing is computed."""
 
     def computed() -> Scale | None:
@@ -108,7 +100,7 @@ def common_scale(run: "Run", query: Query) -> Scale | None:
     return run.scales.get(("scale", query.pair, query.seeds, query.norm), computed)
 
 
-def strip(run: "Run", row: int, query: Query, theme: str) -> bytes:
+def strip(run: Run, row: int, query: Query, theme: str) -> bytes:
     """Face, map A, map B, A > B, B > A side by side, as WebP.
 
     Whether the face may be shown is the caller's business. Panels without maps are hatched and say so.
@@ -119,7 +111,7 @@ def strip(run: "Run", row: int, query: Query, theme: str) -> bytes:
     )
 
 
-def _strip(run: "Run", row: int, query: Query, theme: str) -> NDArray[np.uint8]:
+def _strip(run: Run, row: int, query: Query, theme: str) -> NDArray[np.uint8]:
     face = run.crop(str(run.faces.database[row]), str(run.faces.frame_id[row]))
     size = min(PANEL, face.shape[0])
     pair = maps_of(run, row, query)
@@ -192,27 +184,3 @@ def _encode(rgb: NDArray[np.uint8], quality: int = QUALITY) -> bytes:
     # method 2: half the time of the default for some bytes more
     Image.fromarray(np.ascontiguousarray(rgb)).save(stream, "WEBP", quality=quality, method=2)
     return stream.getvalue()
-
-
-class Kept:
-    """Results that were asked for lately, up to some bytes or entries; the oldest go first."""
-
-    def __init__(self, limit: int, size_of: Callable[[Any], int] = lambda _: 1) -> None:
-        self._kept: OrderedDict[Hashable, object] = OrderedDict()
-        self._limit, self._size_of, self._size = limit, size_of, 0
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """The value of a key, computed if it is not there."""
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]  # type: ignore[return-value]
-        value = compute()
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = value
-                self._size += self._size_of(value)
-                while self._size > self._limit and len(self._kept) > 1:
-                    self._size -= self._size_of(self._kept.popitem(last=False)[1])
-        return value

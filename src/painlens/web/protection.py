@@ -1,14 +1,13 @@
 """What holds for every request before any page is asked: host, origin, size of the body, headers of the answer."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-if TYPE_CHECKING:
-    from painlens.web.app import Settings
+from painlens.web.settings import Settings
 
 BODY_LIMIT = 1_000_000  # bytes; a route may allow more with an attribute `body_limit` of its endpoint
 POLICY = (
@@ -25,7 +24,7 @@ class _TooLarge(Exception):
 class Protection:
     """ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, settings: "Settings") -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
         self.settings = settings
 

@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 from painlens.annotations import store
 from painlens.study import Study, StudyError
 from painlens.web.consent import ConsentGate
-from painlens.web.index import Index, RunError, index_of
-from painlens.web.pictures import CACHED_BYTES, Kept, face_picture
+from painlens.web.index import Index, RunError
+from painlens.web.index_file import index_of
+from painlens.web.kept import Kept
 from painlens.web.throttle import Throttle
 from painlens.workflow.run_folder import RunFolder
+
+CACHED_BYTES = 16 * 2**20  # of pictures
 
 
 class Run:
@@ -44,7 +47,7 @@ class Run:
         self.scales, self.means = Kept(64), Kept(32)
         with self.connect() as connection:
             self._key = _opaque_key(connection)
-        self.consent = ConsentGate(self)
+        self.consent = ConsentGate(folder, faces, self.connect)
         self._opaque = [self.opaque(d, f) for d, f in zip(faces.database, faces.frame_id, strict=True)]
         self._by_opaque = {name: row for row, name in enumerate(self._opaque)}
         self._by_key = {key: row for row, key in enumerate(zip(faces.database, faces.frame_id, strict=True))}
@@ -111,10 +114,6 @@ class Run:
         """
         row = self._by_key[(database, frame_id)]
         return self._face_array(row, "faces")
-
-    def crop_webp(self, database: str, frame_id: str, size: int = 0) -> bytes:
-        """The face as WebP, enlarged or shrunk to `size` pixels if given."""
-        return face_picture(self.crop(database, frame_id), size)
 
     def regions(self, row: int) -> NDArray[np.uint8]:
         """Facial region of every pixel of a face, uint8 (height, width)."""

@@ -11,9 +11,10 @@ from pathlib import Path
 import uvicorn
 
 from painlens.web import people
-from painlens.web.app import Settings, build_app
+from painlens.web.app import build_app
 from painlens.web.index import RunError
 from painlens.web.run import Run
+from painlens.web.settings import Settings
 
 PORT = 8765
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
