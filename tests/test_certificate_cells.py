@@ -130,6 +130,7 @@ def test_link_to_the_record_stays_a_link(tmp_path: Path) -> None:
     link.symlink_to(real)
     write_certificate(made_record(made_cell()), link)
     assert link.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o644  # of the installed record, everybody is a reader
     assert read_certificate(real) == made_record(made_cell())
 
 

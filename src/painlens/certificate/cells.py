@@ -222,6 +222,7 @@ def write_certificate(certificate: Certificate, path: Path) -> None:
     text = ",\n".join(parts)
     # The file itself, not a link to it: the record lies in the package, and docs/ shows it.
     save_text(text, path.resolve())
+    path.chmod(0o644)  # counts, no faces: whoever uses an installed painlens reads it
 
 
 def _line(value: object) -> str:
