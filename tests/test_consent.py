@@ -48,13 +48,16 @@ WRITERS = {
     "differences/strips.py": "an encoder; who calls it asks the gate (next test)",
     "web/pictures.py": "faces come from web.run, which asks web.consent",
     "annotations/training.py": "rendered faces",
+    "synthetic/layout.py": "an encoder of rendered faces; who calls it is found too",
     "synthetic/affectnet.py": "rendered faces",
     "synthetic/unbc.py": "rendered faces",
     "synthetic/posed.py": "rendered faces",
     "synthetic/twins.py": "rendered faces",
     "synthetic/sheets.py": "rendered faces",
 }
-ENCODERS = re.compile(r"\bimencode\(|\bimwrite\(|(?<!np)\.save\(\w*(?:stream|path|temporary|buffer)|savefig\(|imsave\(")
+ENCODERS = re.compile(
+    r"\bimencode\(|\bimwrite\(|\bsave_picture\(|(?<!np)\.save\(\w*(?:stream|path|temporary|buffer)|savefig\(|imsave\("
+)
 
 
 def faces(**flags: list[str]) -> pd.DataFrame:
