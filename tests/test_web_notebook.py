@@ -1,7 +1,6 @@
 """The notebook of hypotheses through HTTP: written, frozen, never changed, made into a task."""
 
 import json
-import shutil
 import sqlite3
 from pathlib import Path
 
@@ -11,35 +10,12 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from painlens import hypotheses
-from painlens.web.index_file import index_of
 from painlens.web.notebook import load_notebook
-from painlens.workflow.run_folder import RunFolder
-from web_client import PAGE, app_of, log_of, signed_in
-from web_run import made_run
+from web_client import PAGE, log_of
+
+pytest_plugins = ["inspected_run"]
 
 NONCE = "n" * 24
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = made_run(tmp_path_factory.mktemp("web") / "run", faces=24, people=6, withheld=("clinical-p001",))
-    index_of(RunFolder(root), separate_process=False)  # every copy brings it along
-    return root
-
-
-@pytest.fixture
-def folder(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "run"))
-
-
-@pytest.fixture
-def app(folder: Path) -> Starlette:
-    return app_of(folder)
-
-
-@pytest.fixture
-def client(app: Starlette) -> TestClient:
-    return signed_in(app, "researcher", "rosa")
 
 
 def write(client: TestClient, statement: str, nonce: str = NONCE, **fields: object) -> object:
