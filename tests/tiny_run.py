@@ -42,10 +42,14 @@ def plain_package(folder: Path) -> Path:
         shutil.copytree(real / part, package / part, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("__init__.py", "progress.py", "consent.py"):
         shutil.copy(real / name, package / name)
+    comparable = package / "databases" / "comparable.py"  # the one part beyond these that `painlens run` itself uses
+    comparable.parent.mkdir()
+    (comparable.parent / "__init__.py").touch()
+    comparable.write_text("def assert_comparable(databases, *, target): ...\n", encoding="utf-8")
     for modules in stages.SOURCES.values():
         for module in modules:
             source = package / (module if Path(module).suffix else f"{module}.py")
-            if not source.exists():
+            if not source.exists() and not (package / module).is_dir():
                 source.parent.mkdir(parents=True, exist_ok=True)
                 source.write_text(f"# {module}\n", encoding="utf-8")
     return package
