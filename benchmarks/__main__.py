@@ -31,13 +31,32 @@ def run(name: str) -> dict[str, dict[str, object]]:
     command = [sys.executable, "-m", f"benchmarks.{name}"]
     print(f"{name} ...", flush=True)
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=HERE.parent)
-    figures = {}
-    for line in done.stdout.splitlines():
-        if line.startswith("{"):
-            figure = json.loads(line)
-            own = {"value": figure["value"], "unit": figure["unit"], "command": f"make bench ({name})"}
-            figures[figure["figure"]] = {**own, "machine": machine()}
-            print(f"  {figure['figure']} = {figure['value']:.4g} {figure['unit']}", flush=True)
+    figures = figures_of(done.stdout, name)
+    for figure, own in figures.items():
+        print(f"  {figure} = {own['value']:.4g} {own['unit']}", flush=True)
+    return figures
+
+
+def figures_of(printed: str, name: str) -> dict[str, dict[str, object]]:
+    """Figures among the lines that a benchmark printed.
+
+    Raises
+    ------
+    ValueError
+        A JSON line is no figure, or there is not one.
+    """
+    figures: dict[str, dict[str, object]] = {}
+    for line in printed.splitlines():
+        if not line.startswith("{"):
+            continue
+        found = json.loads(line)
+        missing = {"figure", "value", "unit"} - set(found)
+        if missing:
+            raise ValueError(f"benchmark '{name}' printed a line without {', '.join(sorted(missing))}: {line}")
+        own = {"value": found["value"], "unit": found["unit"], "command": f"make bench ({name})"}
+        figures[found["figure"]] = {**own, "machine": machine()}
+    if not figures:
+        raise ValueError(f"benchmark '{name}' printed no figure")
     return figures
 
 

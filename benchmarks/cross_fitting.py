@@ -5,8 +5,9 @@ seed and every half of the people has a network per fold that was trained withou
 fold, as in a study with `replication.cross_fitting`. The truth is 0 where the databases were drawn alike, else the mean
 over the studies.
 
-Prints JSON lines: design, people, folds, measure, claim, studies, the rate of differences called at 5 %, the share of
-95 % intervals that held the truth, and the mean standard error over the standard deviation of the difference.
+Figures are named ``cross_fitting.DESIGN.MEASURE.CLAIM.`` and then `called`: the rate of differences called at 5 %,
+`covered`: the share of 95 % intervals that held the truth, or `error_over_sd`: the mean standard error over the
+standard deviation of the difference.
 
     python -m benchmarks.cross_fitting [--people 20] [--folds 5] [--studies 200] [--designs null planted]
 """
@@ -28,6 +29,7 @@ from painlens.concept_test.material import Material
 from painlens.concept_test.regression import measure_regression
 
 IMAGES = 24  # faces of each person
+UNITS = {"called": "share", "covered": "share", "error_over_sd": "ratio"}
 MEASURES = {"auroc": measure_auroc, "regression": measure_regression}
 
 
@@ -50,8 +52,12 @@ def main() -> None:
             rows += study_rows(design, options.folds, np.random.default_rng([2022, len(kind), study]))
         table = pd.DataFrame(rows)
         for (measure, claim), own in table[table["concept"] != "smile"].groupby(["measure", "claim"]):
-            shown = {"design": f"{kind} {strength}", "people": options.people, "folds": options.folds}
-            print(json.dumps(shown | {"measure": measure, "claim": claim} | summed(own, kind)), flush=True)
+            found = summed(own, kind)
+            details = {"design": f"{kind} {strength}", "people": options.people, "folds": options.folds}
+            details["studies"] = found.pop("studies")
+            for name, value in found.items():
+                figure = {"figure": f"cross_fitting.{kind}.{measure}.{claim}.{name}", "value": value}
+                print(json.dumps(figure | {"unit": UNITS[name]} | details), flush=True)
 
 
 def study_rows(design: MadeDesign, folds: int, rng: np.random.Generator) -> list[dict[str, object]]:
