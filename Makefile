@@ -22,7 +22,7 @@ certify: .venv/installed ## how often the procedure is right: made features, the
 	$(BIN)/python docs/generate.py
 
 test: .venv/installed browser ## set up and run all tests but the slow ones
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" --durations 15
 
 test-slow: .venv/installed ## the long checks
 	$(BIN)/pytest -m slow
