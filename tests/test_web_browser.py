@@ -136,6 +136,7 @@ def test_keys_walk_the_tiles_turn_pages_and_open_a_face(page: Any, server: Serve
     assert not set(tiles(page)) & set(names)
     page.keyboard.press("Enter")
     page.wait_for_url("**/inspect/i/**page=2")
+    page.wait_for_function(READY)
     page.keyboard.press("Escape")
     page.wait_for_url("**/inspect?per=50&page=2")
 
