@@ -151,25 +151,25 @@ def test_more_than_two_models_and_their_trust(material: Material, tmp_path: Path
 
 
 class TestBeforeAfter:
-    def test_says_which_logits_are_compared(self, material: Material, tmp_path: Path) -> None:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def run(cls, material: Material, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+        """The emotion network's anger beside the fine-tuned network's pain."""
+        run = RunFolder(tmp_path_factory.mktemp("before-after") / "run")
         result = compare(
             "--before", material.file("emotion.safetensors"), "--after", material.file("a.safetensors"),
-            "--faces", material.faces, "--explain", "before=anger", "--run", tmp_path / "run",
+            "--faces", material.faces, "--explain", "before=anger", "--run", run.root,
         )  # fmt: skip
         assert result.exit_code == 0, result.output
-        run = RunFolder(tmp_path / "run")
+        return run
+
+    def test_says_which_logits_are_compared(self, run: RunFolder) -> None:
         facts = tables.load_json(run.folder("adopt", "before", "seed=0") / "adopted.json")
         assert facts["explained"] == "anger"
         assert facts["meaning"] == "no-pain is 'happy' or 'neutral', pain is 'anger'"
         assert "'anger' of before and 'pain' of after" in html.unescape(run.report.read_text(encoding="utf-8"))
 
-    def test_probabilities_of_classes_that_count_together_are_added(self, material: Material, tmp_path: Path) -> None:
-        result = compare(
-            "--before", material.file("emotion.safetensors"), "--after", material.file("a.safetensors"),
-            "--faces", material.faces, "--explain", "before=anger", "--run", tmp_path / "run",
-        )  # fmt: skip
-        assert result.exit_code == 0, result.output
-        run = RunFolder(tmp_path / "run")
+    def test_probabilities_of_classes_that_count_together_are_added(self, material: Material, run: RunFolder) -> None:
         faces, pixels = crops(run)
         network = load_network(Path(material.file("emotion.safetensors")))
         own = torch.softmax(torch.tensor(predictions.predict_logits(network, pixels)).double(), dim=1)

@@ -238,13 +238,17 @@ def test_a_post_from_another_page_is_refused(run: Prepared) -> None:
         assert client.post(f"/annotate/{run.task}/answers", json=sent, headers={"origin": origin}).status_code == 403
 
 
+def faces_after_training(client: TestClient, run: Prepared) -> list[str]:
+    """Answer the training pictures; the items that come then."""
+    lessons = open_task(client, run.task)["items"]
+    answers = [{"nonce": nonce(n), "item": i, "kind": "label", "value": "yes"} for n, i in enumerate(lessons)]
+    post(client, run.task, *answers)
+    return open_task(client, run.task)["items"]
+
+
 def test_withdrawn_consent_hides_a_face_at_once_and_is_logged(run: Prepared) -> None:
     client = client_of(run, "anna")
-    lessons = open_task(client, run.task)["items"]
-    post(client, run.task, *[
-        {"nonce": nonce(n), "item": i, "kind": "label", "value": "yes"} for n, i in enumerate(lessons)
-    ])  # fmt: skip
-    before = open_task(client, run.task)["items"]
+    before = faces_after_training(client, run)
     with run.store() as connection:
         row = connection.execute("SELECT * FROM item WHERE item_id = ?", (before[0],)).fetchone()
         assert client.get(f"/annotate/{run.task}/picture/{before[0]}").status_code == 200
@@ -262,11 +266,7 @@ def test_withdrawn_consent_hides_a_face_at_once_and_is_logged(run: Prepared) -> 
 
 def test_a_forgotten_face_is_gone_from_the_task_and_the_page_says_so(run: Prepared) -> None:
     client, researcher = client_of(run, "anna"), client_of(run, "rob")
-    lessons = open_task(client, run.task)["items"]
-    post(client, run.task, *[
-        {"nonce": nonce(n), "item": i, "kind": "label", "value": "yes"} for n, i in enumerate(lessons)
-    ])  # fmt: skip
-    before = open_task(client, run.task)["items"]
+    before = faces_after_training(client, run)
     with run.store() as connection:
         row = connection.execute("SELECT * FROM item WHERE item_id = ?", (before[0],)).fetchone()
         forget_pictures(connection, [row["database"]], participant=row["participant"], recorded_by="test")

@@ -1,7 +1,6 @@
 """Annotating in a real browser: a key counts for the face that was seen; the pages are for everybody."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser
@@ -16,32 +15,12 @@ from annotating import (
     wait_for_face,
     wait_saved,
 )
-from annotation_server import Prepared, Served, prepared_run
-from browser import Watched, chromium, needs_chromium
+from annotation_server import Prepared, Served
+from browser import Watched, needs_chromium
 from painlens.annotations.tasks import take_place
 
 pytestmark = [pytest.mark.browser, needs_chromium]
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """A run whose tasks the tests make."""
-    return prepared_run(tmp_path_factory.mktemp("browser") / "run", faces=24)
-
-
-@pytest.fixture(scope="module")
-def server(run: Prepared) -> Iterator[Served]:
-    """The run's server."""
-    served = Served(run.root).start()
-    yield served
-    served.kill()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with chromium() as browser:
-        yield browser
+pytest_plugins = ["annotating_fixtures"]
 
 
 def test_keys_label_the_face_on_the_screen_and_advance(browser: Browser, server: Served, run: Prepared) -> None:

@@ -1,6 +1,5 @@
 """No answer is lost in a real browser: without a connection, after a kill, in two windows, when consent ends."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,31 +7,11 @@ from playwright.sync_api import Browser, Response
 
 from annotating import annotating, events, label, label_more, make_task, seat, wait_for_face, wait_saved
 from annotation_server import Prepared, Served, prepared_run
-from browser import Watched, chromium, needs_chromium, sign_in
+from browser import Watched, needs_chromium, sign_in
 from painlens.web import consent
 
 pytestmark = [pytest.mark.browser, needs_chromium]
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """A run whose tasks the tests make."""
-    return prepared_run(tmp_path_factory.mktemp("browser") / "run", faces=24)
-
-
-@pytest.fixture(scope="module")
-def server(run: Prepared) -> Iterator[Served]:
-    """The run's server."""
-    served = Served(run.root).start()
-    yield served
-    served.kill()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
-    with chromium() as browser:
-        yield browser
+pytest_plugins = ["annotating_fixtures"]
 
 
 def test_without_a_connection_work_goes_on_and_is_shown_as_unsaved(
