@@ -11,10 +11,11 @@ from typer.testing import CliRunner
 
 from painlens.cli import app
 from painlens.concept_test import svm
-from painlens.study import StudyError
+from painlens.study import StudyError, load_study
 from painlens.tables import DataError
 from painlens.workflow import steps
 from painlens.workflow.failures import explain, record_failure
+from painlens.workflow.run_folder import prepare_run
 from painlens.workflow.stages import SOURCES
 
 STUDY = {
@@ -74,7 +75,15 @@ def test_a_dry_run_lists_the_steps_and_runs_none(study: Path, tmp_path: Path) ->
     code, out, _ = call("run", study, "--run", tmp_path / "run", "--dry-run")
     assert code == 0
     assert "train/database=a/seed=0" in out
-    assert not (tmp_path / "run" / "frames").exists()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_of_a_changed_study_leaves_the_run_as_it_is(study: Path, tmp_path: Path) -> None:
+    run = prepare_run(load_study(study), tmp_path / "run").root
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    code, out, _ = call("run", run, "--set", "training.epochs=3", "--dry-run")
+    assert code == 0 and "train/database=a/seed=0" in out
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
 def test_an_estimate_names_time_memory_and_disk(study: Path) -> None:
@@ -84,8 +93,7 @@ def test_an_estimate_names_time_memory_and_disk(study: Path) -> None:
 
 
 def test_a_missing_root_is_refused_and_left_for_a_parent(study: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    call("run", study, "--run", run, "--dry-run")
+    run = prepare_run(load_study(study), tmp_path / "run").root
     code, _, error = call("frames", run, "--database", "a")
     assert code == 3
     assert "nowhere" in error
@@ -95,8 +103,8 @@ def test_a_missing_root_is_refused_and_left_for_a_parent(study: Path, tmp_path: 
 
 
 def test_an_unknown_replicate_names_the_known_ones(study: Path, tmp_path: Path) -> None:
-    call("run", study, "--run", tmp_path / "run", "--dry-run")
-    code, _, error = call("train", tmp_path / "run", "--database", "a", "--replicate", "seed=9")
+    run = prepare_run(load_study(study), tmp_path / "run").root
+    code, _, error = call("train", run, "--database", "a", "--replicate", "seed=9")
     assert code == 3
     assert "has no replicate 'seed=9'; it has seed=0" in error
 

@@ -18,12 +18,19 @@ from painlens.workflow import failures
 from painlens.workflow.failures import NO_ROOM, explain, record_failure, without_a_word
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
+BEGIN = """
+import sys
+from pathlib import Path
+from painlens.study import load_study
+from painlens.workflow.run_folder import prepare_run
+prepare_run(load_study(Path(sys.argv[1])), Path(sys.argv[2]))
+"""
 # In a namespace of its own: a small disk, a run of which one step is done, no room for the next.
 SCRIPT = """
 set -e
 mount -t tmpfs -o size=1m tmpfs "$1"
 run() { "$0" -m painlens "$@"; }
-run run "$2" --run "$1/run" --dry-run > /dev/null
+"$0" -c "$4" "$2" "$1/run"
 run frames "$1/run" --database a > /dev/null
 sha256sum "$1"/run/frames/*/* > "$3/before"
 dd if=/dev/zero of="$1/filling" bs=1k 2> /dev/null || true
@@ -104,7 +111,7 @@ def test_steps_and_runs_on_a_full_disk(tmp_path: Path) -> None:
     (tmp_path / "said").mkdir()
     command = ["unshare", "-rm", "bash", "-c", SCRIPT, sys.executable]
     done = subprocess.run(
-        [*command, str(tmp_path / "disk"), str(study), str(tmp_path / "said")],
+        [*command, str(tmp_path / "disk"), str(study), str(tmp_path / "said"), BEGIN],
         capture_output=True,
         text=True,
         check=False,

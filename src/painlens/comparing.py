@@ -246,13 +246,13 @@ def take_over(source: RunFolder, target: RunFolder) -> None:
         shutil.copy2(source.root / "withdrawn.json", target.root / "withdrawn.json")
 
 
-def open_comparison(study: Study, folder: Path | None) -> RunFolder:
-    """The run folder of a comparison."""
-    return prepare_run(study, folder or Path("runs") / study.study)
+def open_comparison(study: Study, folder: Path | None, *, write: bool = True) -> RunFolder:
+    """The run folder of a comparison; without `write` nothing is written."""
+    return prepare_run(study, folder or Path("runs") / study.study, write=write)
 
 
-def continue_comparison(folder: Path, settings: Sequence[str]) -> RunFolder:
-    """The folder of a comparison that was begun, with changed settings.
+def continue_comparison(folder: Path, settings: Sequence[str], *, write: bool = True) -> RunFolder:
+    """The folder of a comparison that was begun, with changed settings; without `write` nothing is written.
 
     Raises
     ------
@@ -267,4 +267,4 @@ def continue_comparison(folder: Path, settings: Sequence[str]) -> RunFolder:
             f"{folder} trains its own networks and is no comparison of given models; `painlens run {folder}` continues "
             f"it, --before-after DATABASE compares its {EMOTION} network with a fine-tuned one"
         )
-    return prepare_run(study, folder)
+    return prepare_run(study, folder, write=write)

@@ -135,7 +135,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument per option
             run_folder = _before_after(run, before_after, explain, (target, replicate, trust_faces, folder), settings)
         elif run is not None:
             settings += [] if trust_faces is None else [f"trust.faces={trust_faces}"]
-            run_folder = comparing.continue_comparison(run, settings)
+            run_folder = comparing.continue_comparison(run, settings, write=not dry_run)
         else:
             models = _models(given, model or [])
             if faces is None:
@@ -145,7 +145,8 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument per option
                 concepts=dict(map(_concept, concept or [])), display=display, publish=publish,
                 trust_faces=trust_faces or 0, settings=settings,
             )  # fmt: skip
-            run_folder = comparing.open_comparison(comparing.comparison_study(wanted), folder)
+            study = comparing.comparison_study(wanted)
+            run_folder = comparing.open_comparison(study, folder, write=not dry_run)
     _run(run_folder, dry_run=dry_run)
 
 

@@ -47,15 +47,17 @@ def require_run(run: Path, *, remedy: str = "") -> None:
         fail(f"{run} is no run of painlens: it has no study.yaml{remedy}", USAGE)
 
 
-def open_run(source: Path, overrides: list[str] | None = None, run: Path | None = None) -> RunFolder:
-    """The run folder of a study file, or the run folder itself; writes the resolved study into it."""
+def open_run(
+    source: Path, overrides: list[str] | None = None, run: Path | None = None, *, write: bool = True
+) -> RunFolder:
+    """The run folder of a study file, or the run folder itself; writes the resolved study into it, or nothing."""
     if source.is_dir():
         require_run(source, remedy="; give a study file to start one")
     try:
         if source.is_dir():
-            return prepare_run(load_study(source / "study.yaml", overrides or ()), run or source)
+            return prepare_run(load_study(source / "study.yaml", overrides or ()), run or source, write=write)
         study = load_study(source, overrides or ())
-        return prepare_run(study, run or Path("runs") / study.study)
+        return prepare_run(study, run or Path("runs") / study.study, write=write)
     except StudyError as error:
         fail(error, USAGE)
     except OSError as error:

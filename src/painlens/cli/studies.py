@@ -29,7 +29,7 @@ def run(
     For example `painlens run studies/demo.yaml --dry-run`, or
     `painlens run studies/paper.yaml --set databases.clinical.root=/data/UNBC --cores 8`.
     """
-    run_folder = open_run(source, overrides, folder)
+    run_folder = open_run(source, overrides, folder, write=not dry_run)
     _run_all(run_folder, cores=cores, dry_run=dry_run, profile=profile)
 
 

@@ -80,7 +80,7 @@ def run_workflow(
         Something is due, and the databases of the study cannot be compared.
     """
     study = run.study()
-    for sentence in describe_labels(take_labels(run, study)):
+    for sentence in describe_labels(take_labels(run, study, write=run.proposed is None)):
         _say(sentence)
     if dry_run:
         for line in describe(_sound_plan(run, study, targets), len(jobs_of(study))):

@@ -12,8 +12,10 @@ from painlens.workflow.run_folder import RunFolder
 from painlens.workflow.stages import is_store, people_files_of
 
 
-def take_labels(run: RunFolder, study: Study) -> dict[str, dict[str, int]]:
+def take_labels(run: RunFolder, study: Study, *, write: bool = True) -> dict[str, dict[str, int]]:
     """Write the final labels of all concepts whose labels are a store; concept -> state -> number of faces.
+
+    Without `write` they are only counted.
 
     Raises
     ------
@@ -38,7 +40,7 @@ def take_labels(run: RunFolder, study: Study) -> dict[str, dict[str, int]]:
             state = str(row["state"])
             counts[name][state] = counts[name].get(state, 0) + 1
         path = run.root / people_files_of(study)[f"labels:{name}"]
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
+        if write and (not path.exists() or path.read_text(encoding="utf-8") != text):
             save_text(text, path)
     return counts
 

@@ -4,7 +4,7 @@ A folder can be read by a person: its names carry database and replicate, not ha
 alone (markers, states, locks) lies in ``.workflow`` and can be deleted; finished steps then only check themselves.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from painlens.study import Study, StudyError, dump_study, load_study
@@ -15,9 +15,18 @@ __all__ = ["EMOTION", "Job", "RunFolder", "inputs_of", "parameters_of", "prepare
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of one run; relative to it everything that the steps write."""
+    """The folder of one run; relative to it everything that the steps write.
+
+    Attributes
+    ----------
+    root
+        The folder; it need not be there yet.
+    proposed
+        A study that is looked at but not written (``--dry-run``); None: the one that lies in the folder.
+    """
 
     root: Path
+    proposed: Study | None = field(default=None, compare=False)
 
     @property
     def study_file(self) -> Path:
@@ -26,7 +35,7 @@ class RunFolder:
 
     def study(self) -> Study:
         """The study of this run."""
-        return load_study(self.study_file)
+        return self.proposed or load_study(self.study_file)
 
     # ---- what the steps write -------------------------------------------------------------------------------
     def weights(self, model: str, replicate: str) -> Path:
@@ -133,8 +142,10 @@ def _notes(job: Job) -> dict[str, str]:
     return believed | ({"withdrawn": "withdrawn.json"} if job.stage in ("differences", "report") else {})
 
 
-def prepare_run(study: Study, root: Path) -> RunFolder:
+def prepare_run(study: Study, root: Path, *, write: bool = True) -> RunFolder:
     """The run folder of a study, with the resolved study in it; an unchanged study file is not touched.
+
+    Without `write` nothing is: the folder answers as if it held the study.
 
     Raises
     ------
@@ -152,6 +163,8 @@ def prepare_run(study: Study, root: Path) -> RunFolder:
             raise StudyError(
                 f"{root} holds the run of study '{name}', not of '{study.study}'; choose another --run folder"
             )
+    if not write:
+        return RunFolder(run.root, proposed=study)
     run.logs.mkdir(parents=True, exist_ok=True)
     temporary = run.study_file.with_suffix(".tmp")
     temporary.write_text(text, encoding="utf-8")
