@@ -19,11 +19,11 @@ from painlens.annotations.tasks import Face, create_task, find_task
 from painlens.annotations.tasks import Plan as TaskPlan
 from painlens.cli import app
 from painlens.faces import load_rows
-from painlens.forgetting import forget, plan_forgetting
+from painlens.forgetting import forget, plan_forgetting, planning, removing
+from painlens.forgetting.traces import traces
 from painlens.forgotten import forgotten_file, load_forgotten, without_forgotten
 from painlens.study import dump_study, parse_study
 from painlens.tables import DataError
-from painlens.traces import pattern_of, traces
 from painlens.workflow.run_folder import RunFolder, inputs_of, prepare_run
 from painlens.workflow.stages import Job, jobs_of, parameters_of, sources_of
 from painlens.workflow.steps import perform
@@ -279,9 +279,9 @@ def test_killed_call_can_be_repeated(run: RunFolder, monkeypatch: pytest.MonkeyP
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for place in ("_keep_faces", "_without_names"):
+    for module, place in ((removing, "_keep_faces"), (forgetting, "strike_off")):
         with monkeypatch.context() as patch:
-            patch.setattr(forgetting, place, killed)
+            patch.setattr(module, place, killed)
             with pytest.raises(KeyboardInterrupt):
                 forget(run, plan)
     if who in set(tables.load_table(run.folder("frames", "clinical") / "frames.parquet", tables.FRAMES)["participant"]):
@@ -462,44 +462,6 @@ def test_name_that_stays_somewhere_is_an_error(run: RunFolder) -> None:
     assert "still named in my notes.txt" in done.output
 
 
-# Traces -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [("p1", True), ("x/p1/y", True), ("p1-BL1", True), ("p12", False), ("ap1", False), ("p1_w", False), ("P1", False)],
-)
-def test_names_are_found_where_they_stand_alone(text: str, found: bool) -> None:
-    assert bool(pattern_of(["p1"]).search(text)) is found
-
-
-def test_traces_are_found_in_every_kind_of_file(tmp_path: Path) -> None:
-    import sqlite3
-
-    pd.DataFrame({"who": ["p1"]}).to_parquet(tmp_path / "a.parquet")
-    with h5py.File(tmp_path / "b.h5", "w") as file:
-        file.create_dataset("x", data=["p1"], dtype=h5py.string_dtype())
-    np.savez_compressed(tmp_path / "c.npz", names=np.array(["p1"]))
-    with sqlite3.connect(tmp_path / "d.sqlite") as connection:
-        connection.execute("CREATE TABLE t (w TEXT)")
-        connection.execute("INSERT INTO t VALUES ('p1')")
-    connection.close()
-    (tmp_path / "e.log").write_bytes(b"\0" * (1 << 22) + b" p1 ")
-    (tmp_path / "p1.png").write_bytes(b"")
-    (tmp_path / "broken.parquet").write_bytes(b"p1 no table")
-    pd.DataFrame({"who": ["p2"]}).to_parquet(tmp_path / "clean.parquet")
-    names = {path.name for path in traces(tmp_path, ["p1"])}
-    assert names == {"a.parquet", "b.h5", "c.npz", "d.sqlite", "e.log", "p1.png", "broken.parquet"}
-
-
-def test_traces_in_weights_are_words_of_the_header_and_no_bytes_of_numbers(tmp_path: Path) -> None:
-    header = b'{"__metadata__":{"of":"p1"}}'
-    (tmp_path / "named.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
-    (tmp_path / "numbers.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}" + b"\0p1\0")
-    (tmp_path / "broken.safetensors").write_bytes(b"p1 no weights")
-    assert {path.name for path in traces(tmp_path, ["p1"])} == {"named.safetensors", "broken.safetensors"}
-
-
 def test_finished_run_is_not_changed_by_the_copies(finished: RunFolder) -> None:
     assert len(people(finished, "train")) == 3
     assert plan_forgetting(finished, participant=people(finished, "test")[0]).databases == ("clinical",)
@@ -508,5 +470,5 @@ def test_finished_run_is_not_changed_by_the_copies(finished: RunFolder) -> None:
 def test_network_with_permuted_labels_saw_everybody_who_trains(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     run, job = RunFolder(tmp_path), Job("train", "clinical", "shuffled=0")
     for part, seen in (("train", True), ("validation", True), ("test", False)):
-        monkeypatch.setattr(forgetting, "_part_of", lambda *_, part=part: part)
-        assert forgetting._saw(run, job, "p1") is seen
+        monkeypatch.setattr(planning, "_part_of", lambda *_, part=part: part)
+        assert planning._saw(run, job, "p1") is seen

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from painlens import tables
-from painlens.traces import pattern_of
+from painlens.forgetting.traces import pattern_of
 
 _TEXTS = frozenset({".csv", ".txt", ".tsv", ".sha256", ".json"})
 

@@ -1,9 +1,13 @@
-"""Where a name still stands in a folder: every file is opened, tables and stores too."""
+"""Where a name still stands in a folder: every file is opened, tables and stores too.
+
+The words of tables, stores and databases are read as such. Bytes of all other files are searched as text, but not for a
+word so short that it is to be expected by chance: two letters stand somewhere in every picture.
+"""
 
 import re
 import sqlite3
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +20,7 @@ _TABLES = frozenset({".parquet", ".pq"})
 _STORES = frozenset({".h5", ".hdf5"})
 _DATABASES = frozenset({".sqlite", ".db"})
 _WORD = r"[A-Za-z0-9_]"
+_BY_CHANCE = 1e-3  # accidental occurrences in a file of pixels or numbers above which finding a word tells nothing
 
 
 def pattern_of(words: Iterable[str]) -> "re.Pattern[str]":
@@ -30,17 +35,18 @@ def pattern_of(words: Iterable[str]) -> "re.Pattern[str]":
 
 def traces(folder: Path, words: Iterable[str]) -> list[Path]:
     """Files below a folder that hold one of the words in their content or their name, sorted."""
+    words = list(words)
     pattern = pattern_of(words)
     found = []
     for path in sorted(folder.rglob("*")):
         named = pattern.search(path.relative_to(folder).as_posix()) is not None
-        if named or (path.is_file() and _holds(path, pattern)):
+        if named or (path.is_file() and _holds(path, words)):
             found.append(path)
     return found
 
 
-def _holds(path: Path, pattern: "re.Pattern[str]") -> bool:
-    kind = path.suffix.lower()
+def _holds(path: Path, words: Sequence[str]) -> bool:
+    kind, pattern = path.suffix.lower(), pattern_of(words)
     try:
         if kind in _TABLES:
             return any(pattern.search(text) for text in _texts_of_table(path))
@@ -54,7 +60,19 @@ def _holds(path: Path, pattern: "re.Pattern[str]") -> bool:
             return pattern.search(_header_of_weights(path)) is not None
     except (OSError, ValueError, sqlite3.DatabaseError, zipfile.BadZipFile):
         pass  # not what its name says: its bytes are looked at
-    return any(pattern.search(text) for text in _bytes_of(path))
+    telling = words if _is_text(path) else [word for word in words if not _is_by_chance(word, path.stat().st_size)]
+    return bool(telling) and any(pattern_of(telling).search(text) for text in _bytes_of(path))
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a file begins without a zero byte, which no text holds and pixels and numbers hold soon."""
+    with path.open("rb") as stream:
+        return b"\0" not in stream.read(8192)
+
+
+def _is_by_chance(word: str, size: int) -> bool:
+    """Whether that many random bytes are likely enough to hold the word."""
+    return size * 256.0 ** -len(word.encode()) > _BY_CHANCE
 
 
 def _texts_of_table(path: Path) -> Iterator[str]:
