@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks._wanted import WANTED
+
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
 NAMES = sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
@@ -33,7 +35,10 @@ def run(name: str) -> dict[str, dict[str, object]]:
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=HERE.parent)
     figures = figures_of(done.stdout, name)
     for figure, own in figures.items():
-        print(f"  {figure} = {own['value']:.4g} {own['unit']}", flush=True)
+        wanted = WANTED.get(figure)
+        bound = "" if wanted is None else f" (wanted: {wanted})"
+        missed = " MISSED" if wanted is not None and not wanted.holds(float(str(own["value"]))) else ""
+        print(f"  {figure} = {own['value']:.4g} {own['unit']}{bound}{missed}", flush=True)
     return figures
 
 

@@ -3,7 +3,9 @@
 Run by ``make docs``; a test compares the pages with the code.
 """
 
+import json
 import re
+import sys
 from pathlib import Path
 from typing import Any, get_args
 
@@ -94,20 +96,42 @@ def certificate_page() -> str:
     return before + BEGIN + _certificate_tables() + END + rest.partition(END)[2]
 
 
+ROOT = Path(__file__).parents[1]
 MEASURED = Path(__file__).parent / "measurements.md"
+BENCHED = "<!-- begin of what `make docs` takes from benchmarks/results.json -->\n"
+UNITS = ("s", "ms", "MB", "GiB", "faces/s")
 
 
 def measurements_page() -> str:
     """The page of measurements, with what the certificate's record says between its marks counted anew."""
-    text, record = MEASURED.read_text(encoding="utf-8"), read_certificate()
+    text, record = _between(MEASURED.read_text(encoding="utf-8"), BENCHED, promised_figures()), read_certificate()
     for level, count in (("features", summing.features_summed), ("images", summing.images_summed)):
         begin = f"<!-- begin of what `make docs` counts at the level of {level} -->\n"
-        before, found, rest = text.partition(begin)
-        if not found:
-            raise ValueError(f"{MEASURED} has no mark {begin!r}")
-        counted = count(record) if record is not None else "\nThere is no record yet.\n\n"
-        text = before + begin + counted + END + rest.partition(END)[2]
+        text = _between(text, begin, count(record) if record is not None else "\nThere is no record yet.\n\n")
     return text
+
+
+def _between(text: str, begin: str, made: str) -> str:
+    """A page with what stands between a mark and the next end made anew."""
+    before, found, rest = text.partition(begin)
+    if not found:
+        raise ValueError(f"{MEASURED} has no mark {begin!r}")
+    return before + begin + made + END + rest.partition(END)[2]
+
+
+def promised_figures() -> str:
+    """Every promised figure with its bound and what ``make bench`` wrote last."""
+    sys.path.insert(0, str(ROOT))  # the benchmarks are not installed
+    from benchmarks._wanted import WANTED
+
+    measured = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
+    lines = ["\n| figure | what | measured | wanted |\n|---|---|---|---|\n"]
+    for name, wanted in WANTED.items():
+        own = measured.get(name)
+        value = "not measured" if own is None else f"{own['value']:.4g} {own['unit'] if own['unit'] in UNITS else ''}"
+        missed = "" if own is None or wanted.holds(own["value"]) else " **missed**"
+        lines.append(f"| `{name}` | {wanted.meaning} | {value.strip()}{missed} | {wanted} |\n")
+    return "".join(lines) + "\n"
 
 
 def _certificate_tables() -> str:
