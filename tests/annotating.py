@@ -74,6 +74,11 @@ def wait_saved(page: Page) -> None:
     page.wait_for_function("() => document.querySelector('[data-part=saved]').dataset.unsaved === '0'")
 
 
+def wait_for_progress(page: Page, told: str) -> None:
+    """Until the page says how far the person is; it may say so a moment after the answer was saved."""
+    page.wait_for_function("told => document.querySelector('[data-part=progress-text]').textContent === told", arg=told)
+
+
 def events(run: Prepared, task: str, person: str = "anna") -> list[tuple[str, str, str | None]]:
     """Stored kind, item and value of a person's events."""
     with run.store() as connection:

@@ -9,8 +9,9 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 # Files of minutes start first, so that the processes of a run end at about the same time.
 LONGEST_FIRST = (
-    "test_whole_study", "test_whole_study_classes", "test_web_annotate_browser", "test_web_browser",
-    "test_web_annotate_saving", "test_cross_fitting", "test_compare", "test_workflow_snakemake",
+    "test_whole_study", "test_whole_study_classes", "test_web_browser", "test_cross_fitting", "test_docs_commands",
+    "test_web_annotate_saving", "test_web_annotate_browser", "test_api", "test_training_fit", "test_workflow_snakemake",
+    "test_compare", "test_bundle", "test_forgetting", "test_concept_test",
 )  # fmt: skip
 
 

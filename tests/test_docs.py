@@ -72,7 +72,7 @@ def calls_in(text: str) -> list[tuple[str, bool]]:
     """Calls of the command line in a page, and whether one stands in a block of its own and so must be whole."""
     call = r"(painlens (?:[^\n]*\\\n)*[^\n]*)$"
     fenced = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    blocks = re.findall(f"^    {call}", text, re.MULTILINE)
+    blocks = re.findall(f"^ {{4,}}{call}", text, re.MULTILINE)
     blocks += [found for body in fenced for found in re.findall(f"^{call}", body, re.MULTILINE)]
     whole = [re.split(r"\s(?:>|\||&&|;|#)\s", block.replace("\\\n", " "))[0] for block in blocks]
     inline = re.findall(r"`(painlens [^`\n]+)`", text)

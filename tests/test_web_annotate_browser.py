@@ -13,6 +13,7 @@ from annotating import (
     seat,
     tab_to,
     wait_for_face,
+    wait_for_progress,
     wait_saved,
 )
 from annotation_server import Prepared, Served
@@ -29,7 +30,7 @@ def test_keys_label_the_face_on_the_screen_and_advance(browser: Browser, server:
         expected = label(page, "ynu123")
         wait_saved(page)
         assert events(run, task) == expected
-        assert page.inner_text("[data-part=progress-text]") == "6 of 24"
+        wait_for_progress(page, "6 of 24")
         assert page.locator(".recent li").count() == 5
 
 

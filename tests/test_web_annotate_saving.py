@@ -5,7 +5,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Response
 
-from annotating import annotating, events, label, label_more, make_task, seat, wait_for_face, wait_saved
+from annotating import (
+    annotating,
+    events,
+    label,
+    label_more,
+    make_task,
+    seat,
+    wait_for_face,
+    wait_for_progress,
+    wait_saved,
+)
 from annotation_server import Prepared, Served, prepared_run
 from browser import Watched, needs_chromium, sign_in
 from painlens.web import consent
@@ -49,7 +59,7 @@ def test_unsaved_answers_survive_a_closed_window(browser: Browser, server: Serve
     wait_for_face(page)
     wait_saved(page)
     assert events(run, task) == expected
-    assert page.inner_text("[data-part=progress-text]") == "3 of 24"
+    wait_for_progress(page, "3 of 24")
     context.close()
 
 

@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from painlens import tables
-from painlens.regions import REGIONS
 from painlens.workflow.run_folder import RunFolder
 from painlens.workflow.stages import jobs_of
 from whole_here import run_here
@@ -22,7 +21,7 @@ STUDY = {
     "databases": {
         "clinical": {
             "reader": "unbc",
-            "synthetic": {"seed": 1, "participants": 9, "sequences": 2, "seconds": 4, "fps": 4, "size": 96, "twins": 6},
+            "synthetic": {"seed": 1, "participants": 9, "sequences": 2, "seconds": 4, "fps": 2, "size": 96, "twins": 4},
             "frames": {"rule": "collapse-runs"},
             "consent": {"publish": "all"},
             "split": {"test": 3, "validation": 1},
@@ -30,7 +29,7 @@ STUDY = {
         "experimental": {
             "reader": "biovid",
             "synthetic": {
-                "seed": 2, "participants": 12, "non_reactive": 2, "sequences": 3, "fps": 1, "size": 96, "twins": 6,
+                "seed": 2, "participants": 12, "non_reactive": 2, "sequences": 3, "fps": 1, "size": 96, "twins": 4,
                 "bias": {"teeth-visible": SHOWN},
             },
             "frames": {"rule": "at-time", "seconds": 4, "exclude": "non-reactive"},
@@ -41,7 +40,7 @@ STUDY = {
     "pretraining": {
         "database": {
             "reader": "affectnet",
-            "synthetic": {"seed": 3, "images": 64, "size": 96},
+            "synthetic": {"seed": 3, "images": 48, "size": 96},
             "split": {"test": 0, "validation": 8},
         },
         "training": {"epochs": 1},
@@ -55,6 +54,7 @@ STUDY = {
     },
     "concept_test": {"repeats": 10, "participant_repeats": 5, "floor_permutations": 2, "smallest_cell": 1},
     "replication": {"seeds": 1, "half_splits": 1},
+    "trust": {"faces": 8, "depths": 2, "randomised_labels": 0},
 }  # fmt: skip
 
 
@@ -118,21 +118,6 @@ def test_every_network_answers_every_test_face(run: RunFolder) -> None:
     assert per_network.nunique() == 1
 
 
-def test_maps_are_checked_against_permuted_labels(run: RunFolder) -> None:
-    folder = run.folder("differences")
-    checks = tables.load_table(folder / "trust.parquet", tables.TRUST)
-    assert set(checks.loc[checks["check"] == "randomised labels", "method"]) == {"lrp", "edges"}
-    curve = tables.load_table(folder / "randomised.parquet", tables.RANDOMISED)
-    assert (curve.loc[curve["method"] == "edges", "similarity"] > 1 - 1e-9).all()
-    assert len(tables.load_table(folder / "untaught.parquet", tables.UNTAUGHT)) == 2 * len(REGIONS)
-    for name in run.study().databases:
-        right, permuted = (
-            tables.load_json(run.folder("train", name, replicate) / "training.json")
-            for replicate in ("seed=0", "shuffled=0")
-        )
-        assert permuted["faces"] == right["faces"]  # permuted, not drawn anew
-
-
 def test_every_concept_has_a_verdict_or_a_reason(run: RunFolder) -> None:
     verdicts = tables.load_table(run.folder("concepts") / "verdicts.parquet", tables.VERDICTS)
     headline = verdicts[(verdicts["measure"] == "auroc") & (verdicts["claim"] == "databases")]
@@ -152,6 +137,7 @@ def test_equal_studies_give_equal_tables(run: RunFolder, tmp_path: Path) -> None
     for stage in ("synthesize", "frames"):
         done = painlens(stage, str(run.root), "--database", "clinical")
         assert "up to date" in done.stdout, done.stderr
+    shutil.copytree(run.root / "databases", tmp_path / "again" / "databases")  # `test_synthetic.py` renders twice
     again = run_here(yaml.safe_load(run.study_file.read_text()), tmp_path / "again")
     for stage in ("evaluate", "concepts"):
         first, second = (tables.load_manifest(one.folder(stage)) for one in (run, again))

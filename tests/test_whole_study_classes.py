@@ -21,6 +21,7 @@ from painlens.attributions import load_relevance
 from painlens.differences.colours import ONE_SIDED, SIGNED, SIGNED_ON_DARK, colour_table
 from painlens.faces import load_faces
 from painlens.predictions import log_odds
+from painlens.regions import REGIONS
 from painlens.study import parse_study
 from painlens.workflow.run_folder import RunFolder, prepare_run
 from painlens.workflow.stages import Job
@@ -28,13 +29,14 @@ from whole_here import perform_only, run_here
 
 SMALL = {
     "pretraining": {},
-    "faces": {"size": 48},
+    "faces": {"size": 48, "detector": "none"},
     "backbone": {"name": "compact", "head": 16},
     "concept_test": {
         "repeats": 5, "participant_repeats": 5, "floor_permutations": 2, "smallest_cell": 1, "random_directions": 2,
         "bootstrap": 20,
     },
     "replication": {"seeds": 1, "half_splits": 1},
+    "trust": {"faces": 8, "depths": 2},
 }  # fmt: skip
 EMOTIONS = ("neutral", "happy", "fear", "pain")
 LEVELS = ("none", "trace", "weak", "strong")
@@ -309,3 +311,18 @@ def test_what_leaves_a_run_with_levels_of_pain(levels: RunFolder, tmp_path: Path
     check_web(levels, tmp_path)
     people = table_of(levels, "split", tables.SPLIT, "experimental")["participant"]
     check_forgetting(levels, tmp_path, str(people.iloc[0]))
+
+
+def test_maps_are_checked_against_permuted_labels(levels: RunFolder) -> None:
+    folder = levels.folder("differences")
+    checks = tables.load_table(folder / "trust.parquet", tables.TRUST)
+    assert set(checks.loc[checks["check"] == "randomised labels", "method"]) == {"lrp", "edges"}
+    curve = tables.load_table(folder / "randomised.parquet", tables.RANDOMISED)
+    assert (curve.loc[curve["method"] == "edges", "similarity"] > 1 - 1e-9).all()
+    assert len(tables.load_table(folder / "untaught.parquet", tables.UNTAUGHT)) == 2 * len(REGIONS)
+    for name in levels.study().databases:
+        right, permuted = (
+            tables.load_json(levels.folder("train", name, replicate) / "training.json")
+            for replicate in ("seed=0", "shuffled=0")
+        )
+        assert permuted["faces"] == right["faces"]  # permuted, not drawn anew

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,9 +38,9 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(run: Path, *roles: str, port: int = 0) -> Iterator[Served]:
+def served(run: Path, *roles: str, port: int = 0, options: Sequence[str] = ()) -> Iterator[Served]:
     """`painlens serve` in a process of its own, on a free port, with a token for every role."""
-    command = [sys.executable, "-m", "painlens", "serve", str(run), "--port", str(port)]
+    command = [sys.executable, "-m", "painlens", "serve", str(run), "--port", str(port), *options]
     command += [part for role in roles for part in ("--invite", f"some {role}:{role}")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
