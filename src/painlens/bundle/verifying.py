@@ -28,6 +28,7 @@ from painlens.bundle.contents import (
 from painlens.bundle.laws import broken_laws
 from painlens.bundle.mismatches import Mismatch, compare_tables
 from painlens.bundle.recomputing import recompute
+from painlens.concept_test.threads import one_blas_thread
 from painlens.progress import Progress, silent
 from painlens.study import Study, StudyError, load_study
 from painlens.tables import DataError
@@ -73,6 +74,7 @@ class Verification:
         return not self.mismatches
 
 
+@one_blas_thread()  # as the steps compute
 def verify_bundle(path: Path, *, sha256: str = "", exact: bool = False, progress: Progress = silent) -> Verification:
     """Check a bundle against itself, and against a published digest.
 

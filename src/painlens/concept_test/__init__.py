@@ -27,6 +27,7 @@ from painlens.concept_test.products import InnerProducts, KeptProducts, Products
 from painlens.concept_test.regression import measure_adjusted_regression, measure_regression
 from painlens.concept_test.relevance import measure_relevance
 from painlens.concept_test.reliability import load_ratings, tabulate_label_noise, tabulate_reliability
+from painlens.concept_test.threads import one_blas_thread
 from painlens.concept_test.verdicts import Statement, describe
 from painlens.progress import Progress, silent
 from painlens.study import ConceptTest, Replication
@@ -91,6 +92,7 @@ class ConceptTests:
     label_noise: pd.DataFrame
 
 
+@one_blas_thread()
 def concept_tests(  # noqa: PLR0913 - the sections of the study that this step reads
     evidence: Evidence,
     *,

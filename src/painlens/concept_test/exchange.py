@@ -17,20 +17,17 @@ or whose gradient is not within the tolerance at the end, is left to descent. Bl
 one thread in each of them: results do not depend on the number of threads.
 """
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 
 import numba
 import numpy as np
 from jaxtyping import Bool, Float64, Int
-from threadpoolctl import ThreadpoolController
 
 from painlens.concept_test.conjugate import READY, Shared, Systems
 from painlens.concept_test.gram import FoldGeometry
+from painlens.concept_test.threads import one_blas_thread
 
 BLOCK, TRIAL = 128, 16  # fits that are solved side by side; in the first block
 AIMS = (0.1, 0.02, 0.002)  # largest rest of the first systems, the gradient at 0 being 1; then a part of the tolerance
@@ -79,7 +76,7 @@ def solve_by_exchange(  # noqa: PLR0913 - the problem
     edges = [0, *range(min(TRIAL, len(train)), len(train), BLOCK), len(train)]
     blocks = [slice(start, stop) for start, stop in pairwise(edges)]
     limits = cost, tolerance
-    with _one_blas_thread():
+    with one_blas_thread():
         middle = np.zeros(len(gram)) if geometry.is_plain else geometry.shift.mean(axis=0)
         shared = Shared.of(gram, middle)
 
@@ -94,18 +91,6 @@ def solve_by_exchange(  # noqa: PLR0913 - the problem
         with ThreadPoolExecutor(numba.get_num_threads()) as pool:
             list(pool.map(work, blocks[1:]))
     return found
-
-
-@lru_cache(maxsize=1)
-def _controller() -> ThreadpoolController:
-    """The BLAS libraries of this process; looking for them takes milliseconds."""
-    return ThreadpoolController()
-
-
-@contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    with _controller().limit(limits=1, user_api="blas"):
-        yield
 
 
 def _solve_block(  # noqa: PLR0913, PLR0917
