@@ -147,9 +147,16 @@ def test_equal_studies_give_equal_tables(run: RunFolder, tmp_path: Path) -> None
 def test_before_and_after_fine_tuning_are_compared_without_touching_the_run(run: RunFolder, tmp_path: Path) -> None:
     files = {path: path.stat().st_mtime_ns for path in run.root.rglob("*") if path.is_file()}
     names = {stage: run.folder(stage, "clinical") for stage in ("frames", "faces", "split")}
-    explained = ("--before-after", "clinical", "--explain", "before=anger")
-    done = painlens("compare", str(run.root), *explained, "--run", str(tmp_path / "compared"))
+    explained = ("--before-after", "clinical", "--explain", "before=anger", "--run", str(tmp_path / "compared"))
+    planned = painlens("compare", str(run.root), *explained, "--dry-run")
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    assert "attribute" in planned.stdout
+    assert "faces" not in planned.stdout  # they would be taken over
+    assert not (tmp_path / "compared").exists()
+    done = painlens("compare", str(run.root), *explained)
     assert done.returncode == 0, done.stdout + done.stderr
+    again = painlens("compare", str(run.root), *explained, "--dry-run")
+    assert "up to date" in again.stdout, again.stdout + again.stderr
     assert {path: path.stat().st_mtime_ns for path in run.root.rglob("*") if path.is_file()} == files
     compared = RunFolder(tmp_path / "compared")
     for stage, folder in names.items():

@@ -1,5 +1,6 @@
 """From checkpoints and faces to a study that compares them: what `painlens compare` and `painlens.api` share."""
 
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -229,19 +230,21 @@ def _labelled_concepts(run: RunFolder, study: Study) -> dict[str, Any]:
     return raw
 
 
-def take_over(source: RunFolder, target: RunFolder) -> None:
+def take_over(source: RunFolder, target: RunFolder, *, link: bool = False) -> None:
     """Copy what a run has prepared (frames, faces, split, rendered databases) into the folder of a comparison.
 
     Steps check themselves by their manifests, so that they find their results there. Notes about people who must not
     be read or shown come along. The comparison is independent of the run: neither can change the other, and whoever
-    must be forgotten has to be forgotten in both.
+    must be forgotten has to be forgotten in both. With `link` folders are linked: enough to plan, not to run.
     """
+    take = os.symlink if link else shutil.copytree
     study = source.study()
     places = [f"{stage}/database={name}" for stage in KEPT for name in study.databases]
     places += [f"databases/{name}" for name in study.databases] + ["forgotten"]
     for place in places:
         if (source.root / place).is_dir() and not (target.root / place).exists():
-            shutil.copytree(source.root / place, target.root / place)
+            (target.root / place).parent.mkdir(parents=True, exist_ok=True)
+            take(source.root / place, target.root / place)
     if (source.root / "withdrawn.json").exists():
         shutil.copy2(source.root / "withdrawn.json", target.root / "withdrawn.json")
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 import typer
@@ -132,7 +133,12 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument per option
     settings = list(overrides or ())
     with failing():
         if before_after is not None:
-            run_folder = _before_after(run, before_after, explain, (target, replicate, trust_faces, folder), settings)
+            how = (target, replicate, trust_faces, folder)
+            if dry_run:
+                with TemporaryDirectory() as rehearsal:
+                    _run(_before_after(run, before_after, explain, how, settings, Path(rehearsal)), dry_run=True)
+                return
+            run_folder = _before_after(run, before_after, explain, how, settings)
         elif run is not None:
             settings += [] if trust_faces is None else [f"trust.faces={trust_faces}"]
             run_folder = comparing.continue_comparison(run, settings, write=not dry_run)
@@ -152,9 +158,9 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument per option
 
 def _before_after(
     run: Path | None, database: str, explain: Words, how: tuple[str | None, str, int | None, Path | None],
-    settings: list[str],
+    settings: list[str], rehearsal: Path | None = None,
 ) -> Any:  # fmt: skip
-    """The run folder of a comparison within a run."""
+    """The run folder of a comparison within a run; with `rehearsal`, an empty folder, nothing is written elsewhere."""
     from painlens import comparing
     from painlens.study import load_study
     from painlens.workflow.run_folder import RunFolder
@@ -167,10 +173,13 @@ def _before_after(
     source = RunFolder(run.resolve())
     own = (explain or [""])[-1].removeprefix(f"{comparing.BEFORE}=")
     study = comparing.before_after(source, database, explain=own, target=target, replicate=replicate)
-    opened = comparing.open_comparison(study, folder or run.with_name(f"{run.resolve().name}-before-after-{database}"))
-    settings += [f"trust.faces={trust_faces or 0}"]
-    comparing.take_over(source, opened)
-    return comparing.prepare_run(load_study(opened.study_file, settings), opened.root)
+    place = folder or run.with_name(f"{run.resolve().name}-before-after-{database}")
+    opened = comparing.open_comparison(study, rehearsal or place)
+    changed = load_study(opened.study_file, [*settings, f"trust.faces={trust_faces or 0}"])
+    if rehearsal is not None and (place / "study.yaml").exists():
+        return comparing.prepare_run(changed, place, write=False)
+    comparing.take_over(source, opened, link=rehearsal is not None)
+    return comparing.prepare_run(changed, opened.root)
 
 
 def _models(given: Mapping[str, Files], named: list[str]) -> dict[str, list[Path]]:
