@@ -226,7 +226,8 @@ def test_figure_says_in_words_what_it_shows() -> None:
     rows = headline()
     plot = difference_plot(rows, 0.3, axis="AUROC", name="v")
     assert f"these networks: {numbers.signed(rows['difference'].iloc[0])}" in plot.description
-    assert "planted truth: +.30" in plot.description
+    assert "planted truth: +.30 probability" in plot.description
+    assert ">+.30 probability</text>" in plot.inline  # its unit is not that of the axis
     assert plot.description.replace("'", "&#39;") in plot.inline.replace("'", "&#39;")
 
 

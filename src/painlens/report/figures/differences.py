@@ -24,6 +24,7 @@ from painlens.report.figures.canvas import (
 
 CLAIMS = {NETWORKS: "these networks", PEOPLE: "other test people", DATABASES: "the databases"}
 TRUTH = "planted truth"
+TRUTH_UNIT = "probability"
 
 
 def difference_plot(
@@ -36,7 +37,7 @@ def difference_plot(
     headline
         Rows of VERDICTS of one measure, concept and pair; one per claim.
     truth
-        Difference of the counterfactual twins' effects, A minus B; None without twins.
+        Difference of the counterfactual twins' effects on the probability, A minus B, -2 to 2; None without twins.
     axis
         What is subtracted, such as ``AUROC``.
     claims
@@ -71,9 +72,15 @@ def difference_plot(
     if truth is not None:
         dot(axes, truth, len(claims), colour=SERIES[3], marker="D", size=8)
         extent.append(abs(truth))
-        said.append(f"planted truth: {numbers.signed(truth)}")
+        said.append(f"planted truth: {numbers.signed(truth)} {TRUTH_UNIT}")
     limit = 1.12 * max(extent)
     axes.set_xlim(-limit, limit)
+    if truth is not None:  # its number beside the mark, as its unit is not the axis'; away from zero if there is room
+        away = math.copysign(1.0, truth) * (1 if abs(truth) < 0.4 * limit else -1)
+        axes.annotate(
+            f"{numbers.signed(truth)} {TRUTH_UNIT}", (truth, len(claims)), (10 * away, 0), textcoords="offset points",
+            ha="left" if away > 0 else "right", va="center", color=SERIES[3], fontsize=SMALL,
+        )  # fmt: skip
     title_below(axes, f"{axis}, {elided(a)} minus {elided(b)}")
     for x, text, side in ((0.0, f"◂ {elided(b)} larger", "left"), (1.0, f"{elided(a)} larger ▸", "right")):
         axes.text(x, 1.02, text, transform=axes.transAxes, ha=side, va="bottom", color=QUIET, fontsize=SMALL)
