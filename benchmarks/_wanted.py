@@ -27,6 +27,7 @@ WANTED = {
     "train.vs_bare_loop": Wanted("a training image over a bare loop on resident data", "at most", 1.10),
     "prepare.vs_decode_detect": Wanted("throughput over decoder and detector alone", "at least", 0.85),
     "prepare.nothing_to_do_seconds": Wanted("50,000 unchanged frames", "at most", 3),
+    "prepare.memory_four_times": Wanted("peak memory with 8,000 frames over that with 2,000", "at most", 1.15),
     "lrp.forward_equivalents": Wanted("LRP on VGG-16 in forward passes", "at most", 3.05),
     "lrp.speedup_vs_zennit": Wanted("against Zennit's stock composite, network as torch lays it out", "at least", 2.3),
     "lrp.speedup_vs_captum": Wanted("against captum's cheaper rule in its faster layout", "at least", 1),

@@ -30,13 +30,46 @@ def test_every_benchmark_can_be_started_alone() -> None:
         assert '__name__ == "__main__"' in (ROOT / "benchmarks" / f"{name}.py").read_text(encoding="utf-8"), name
 
 
-def test_the_simulation_of_rotating_people_prints_figures() -> None:
-    options = ["--people", "8", "--folds", "2", "--studies", "3", "--seeds", "1", "--halves", "1"]
-    command = [sys.executable, "-m", "benchmarks.cross_fitting", *options]
+def measured(name: str, *options: str) -> dict[str, dict[str, object]]:
+    """Figures of a benchmark that runs as a process of its own."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    figures = figures_of(done.stdout, "cross_fitting")
+    return figures_of(done.stdout, name)
+
+
+def test_the_simulation_of_rotating_people_prints_figures() -> None:
+    options = ("--people", "8", "--folds", "2", "--studies", "3", "--seeds", "1", "--halves", "1")
+    figures = measured("cross_fitting", *options)
     called = figures["cross_fitting.null.auroc.databases.called"]["value"]
     assert isinstance(called, float)
     assert 0 <= called <= 1
     assert {name.split(".")[1] for name in figures} == {"null", "planted"}
+
+
+SMALLEST = {
+    "annotation": [("--only", "latency", "--keys", "4"), ("--only", "kills", "--kills", "1"),
+                   ("--only", "writers", "--labels", "20")],
+    "attribution": [("--rounds", "1", "--peer-rounds", "1", "--batch", "1")],
+    "compare": [("--faces", "12", "--size", "64", "--backbone", "compact")],
+    "concept_test": [("--faces", "60", "--features", "200", "--repeats", "4", "--library-fits", "2", "--oracle", "2")],
+    "preparation": [("--only", "nothing-to-do", "--frames", "200", "--rounds", "1"),
+                    ("--only", "million", "--files", "300"), ("--only", "memory", "--frames", "200")],
+    "relevance": [("--faces", "10", "--rounds", "1")],
+    "report": [("--faces", "40", "--size", "64")],
+    "synthesize": [()],
+    "training": [("--faces", "64", "--epochs", "1", "--rounds", "1")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        pytest.param(name, one, marks=[] if name == "preparation" else pytest.mark.slow)
+        for name, all_of in SMALLEST.items()
+        for one in all_of
+    ],
+)
+def test_a_benchmark_runs_at_its_smallest_size(name: str, options: tuple[str, ...]) -> None:
+    figures = measured(name, *options)
+    assert all(float(str(figure["value"])) >= 0 for figure in figures.values())

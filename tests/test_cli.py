@@ -2,6 +2,7 @@
 
 import errno
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,12 @@ def test_help_explains_a_command(command: str) -> None:
     code, out, _ = call(command, "--help")
     assert code == 0
     assert "Usage" in out
+
+
+def test_the_version_is_said() -> None:
+    said = CliRunner().invoke(app, ["--version"])
+    assert said.exit_code == 0
+    assert said.output == f"painlens {version('painlens')}\n"
 
 
 def test_a_missing_study_file_is_a_usage_error(tmp_path: Path) -> None:

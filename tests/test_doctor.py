@@ -336,6 +336,18 @@ def test_json_holds_what_the_screen_shows(two: tuple[Path, Path], tmp_path: Path
     assert tmp_path.as_posix() not in done.output
 
 
+def test_an_audited_folder_comes_with_its_entry_for_a_study_file(tmp_path: Path) -> None:
+    root = tmp_path / "copy: 2 #ü"
+    database(root)
+    done = CliRunner().invoke(app, ["doctor", str(root), "--faces", "0"])
+    entry = yaml.safe_load(done.output.partition("In a study file:\n")[2])
+    study = parse_study(
+        {"study": "mine", "databases": {"a": entry["databases"]["mine"], "b": {"synthetic": {}, "reader": "unbc"}}}
+    )
+    assert study.databases["a"].root == root.resolve()
+    assert study.databases["a"].reader == "manifest"
+
+
 def test_missing_target_is_one_sentence(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["doctor", str(tmp_path / "nothing")])
     assert done.exit_code == 3

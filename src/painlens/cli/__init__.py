@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 data or consent refused, 4 a check fai
 """
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -33,6 +34,23 @@ for panel, part in PANELS.items():
     app.add_typer(part.app)
 app.add_typer(annotations.app, name="annotations", rich_help_panel="People")
 app.add_typer(web.people_app, name="people", rich_help_panel="People")
+
+
+def _say_version(wanted: bool) -> None:  # noqa: FBT001 - typer hands it over so
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"painlens {version('painlens')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: ARG001 - its callback answers
+        bool, typer.Option("--version", "-V", callback=_say_version, is_eager=True, help="Say the version and exit.")
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

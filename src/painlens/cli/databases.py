@@ -38,7 +38,7 @@ def doctor(  # noqa: PLR0913 - options of a command
     from painlens.doctor import Depth
     from painlens.doctor.examine import examine
     from painlens.doctor.show import as_json as to_json
-    from painlens.doctor.show import show
+    from painlens.doctor.show import show, study_entry
 
     try:
         found = examine(target, overrides or (), depth=Depth(pictures, faces, workers), quiet=as_json)
@@ -50,6 +50,8 @@ def doctor(  # noqa: PLR0913 - options of a command
         typer.echo(to_json(found))
     else:
         show(found, Console())
+        if target.is_dir() and not (target / "study.yaml").exists():
+            typer.echo(f"In a study file:\n{study_entry(found.databases[0], target)}", nl=False)
     raise typer.Exit(REFUSED if found.leaks else 0)
 
 

@@ -2,12 +2,15 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 
 from painlens.progress import Progress, silent, track
 from painlens.tables import KnownDigests
+
+_AT_ONCE = 32  # files that a thread reads before it is asked again: waiting for it costs as much as a small file
 
 
 def with_digests(frames: pd.DataFrame, *, root: Path, known: KnownDigests, progress: Progress = silent) -> pd.DataFrame:
@@ -24,8 +27,9 @@ def with_digests(frames: pd.DataFrame, *, root: Path, known: KnownDigests, progr
     """
     kept = frames["kept"].to_numpy(dtype=bool)
     paths = [str(path) for path in frames.loc[kept, "path"].dropna().unique()]
+    parts = [paths[first : first + _AT_ONCE] for first in range(0, len(paths), _AT_ONCE)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = pool.map(lambda path: _read(root / path, known), paths)
+        results = chain.from_iterable(pool.map(lambda part: [_read(root / path, known) for path in part], parts))
         found = dict(zip(paths, track(results, len(paths), progress, "reading"), strict=True))
     known.save()
     digests = frames["path"].map({path: digest for path, (digest, _) in found.items()})

@@ -2,7 +2,9 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
+import yaml
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -35,6 +37,12 @@ def show(examination: Examination, console: Console) -> None:
     if examination.leaks:
         noun = "leak" if examination.leaks == 1 else "leaks"
         console.print(Text(f"{examination.leaks} {noun}: results would not be about expressions.", style="bold red"))
+
+
+def study_entry(audit: DatabaseAudit, root: Path) -> str:
+    """How a study file names an audited folder, as YAML."""
+    entry = {"reader": audit.reader, "root": str(root.resolve())}
+    return yaml.safe_dump({"databases": {"mine": entry}}, default_flow_style=None, sort_keys=False, allow_unicode=True)
 
 
 def _facts(audit: DatabaseAudit) -> Table:
