@@ -11,7 +11,7 @@ concept (closed eyes, from the rendering). Then, in this process and with all co
 ``compare.vs_bare`` is the time of the first over that of the second and must stay at or below 1.15. What is compiled at
 first use is compiled before.
 
-    python -m benchmarks.compare [--faces 200] [--rounds 1] [--size 224]
+    python -m benchmarks.compare [--faces 200] [--rounds 3] [--size 224]
 """
 
 import argparse
@@ -144,7 +144,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=int, default=200)
     parser.add_argument("--size", type=int, default=224, help="side of a face in pixels")
-    parser.add_argument("--rounds", type=int, default=1, help="the median of their ratios counts")
+    parser.add_argument("--rounds", type=int, default=3, help="the median of their ratios counts")
     parser.add_argument("--backbone", choices=("vgg16", "compact"), default="vgg16")
     options = parser.parse_args()
     keep_freed_memory()

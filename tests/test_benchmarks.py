@@ -51,7 +51,7 @@ SMALLEST = {
     "annotation": [("--only", "latency", "--keys", "4"), ("--only", "kills", "--kills", "1"),
                    ("--only", "writers", "--labels", "20")],
     "attribution": [("--rounds", "1", "--peer-rounds", "1", "--batch", "1")],
-    "compare": [("--faces", "12", "--size", "64", "--backbone", "compact")],
+    "compare": [("--faces", "12", "--size", "64", "--backbone", "compact", "--rounds", "1")],
     "concept_test": [("--faces", "60", "--features", "200", "--repeats", "4", "--library-fits", "2", "--oracle", "2")],
     "preparation": [("--only", "nothing-to-do", "--frames", "200", "--rounds", "1"),
                     ("--only", "million", "--files", "300"), ("--only", "memory", "--frames", "200")],
